@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * lodge.h - the char device interface of the lodge hypervisor
+ *
+ * Three kinds of file descriptor, each with its own ioctls:
+ *
+ *   /dev/lodge            LODGE_GET_INFO, LODGE_GET_CAPS, LODGE_CREATE_VM
+ *   a VM (CREATE_VM)      LODGE_VM_*: memory slots, dirty log, vCPUs
+ *   a vCPU (CREATE_VCPU)  LODGE_VCPU_*: run, state, events; mmap of the run area
+ *
+ * Every structure starts with its own size in bytes, set by the caller.  The
+ * kernel takes members beyond that size as zero, and refuses with E2BIG a
+ * larger structure whose extra bytes are not zero, so that structures can grow
+ * in both directions of compatibility.  A size smaller than the first version
+ * of the structure is EINVAL.  Reserved members and unknown flags must be zero
+ * (EINVAL).  Documentation/uapi.rst tells each call's errors.
+ *
+ * A VM belongs to the process that created it: all calls on its descriptors
+ * from another address space return EIO.
+ */
+#ifndef _UAPI_LINUX_LODGE_H
+#define _UAPI_LINUX_LODGE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define LODGE_API_VERSION	1
+#define LODGE_NAME_LEN		32
+
+#define LODGE_IOC(nr)		_IO(0xBE, nr)
+
+/* ---- /dev/lodge ---------------------------------------------------------- */
+
+#define LODGE_GET_INFO		LODGE_IOC(0x01)
+#define LODGE_GET_CAPS		LODGE_IOC(0x02)
+#define LODGE_CREATE_VM		LODGE_IOC(0x03)
+
+/**
+ * struct lodge_info - what this module offers (LODGE_GET_INFO)
+ * @size: sizeof(struct lodge_info)
+ * @api_version: LODGE_API_VERSION the module was built with
+ * @run_size: bytes to mmap of a vCPU descriptor at offset 0
+ * @max_vcpus: vCPUs of one VM
+ * @max_slots: memory slots of one VM
+ * @phys_bits: width of a guest-physical address
+ * @xsave_size: bytes of the XSAVE image that LODGE_VCPU_GET_XSAVE returns
+ * @pad: zero
+ * @xcr0_mask: bits a guest may set in XCR0
+ * @version: the module's version, a string
+ */
+struct lodge_info {
+	__u32 size;
+	__u32 api_version;
+	__u32 run_size;
+	__u32 max_vcpus;
+	__u32 max_slots;
+	__u32 phys_bits;
+	__u32 xsave_size;
+	__u32 pad;
+	__u64 xcr0_mask;
+	char version[32];
+};
+
+/* struct lodge_caps.holder: who has VMX on the calling CPU right now */
+#define LODGE_VMX_HOLDER_NONE	0	/* CR4.VMXE clear */
+#define LODGE_VMX_HOLDER_OTHER	1	/* CR4.VMXE set, and not by lodge */
+
+/* struct lodge_caps.defences: what is done at VM entry and exit on this host */
+#define LODGE_DEF_L1D_FLUSH	(1ULL << 0)	/* L1D flush at entry (L1TF) */
+#define LODGE_DEF_VERW		(1ULL << 1)	/* CPU buffers cleared at entry (MDS and kin) */
+#define LODGE_DEF_RSB_FILL	(1ULL << 2)	/* return stack buffer refilled at exit */
+#define LODGE_DEF_RSB_LITE	(1ULL << 3)	/* one unbalanced-call guard at exit (PBRSB) */
+#define LODGE_DEF_IBRS		(1ULL << 4)	/* SPEC_CTRL rewritten at exit (retbleed) */
+#define LODGE_DEF_BHB_CLEAR	(1ULL << 5)	/* branch history cleared at exit (BHI) */
+#define LODGE_DEF_IBPB_SWITCH	(1ULL << 6)	/* IBPB when another VM's vCPU enters */
+#define LODGE_DEF_IBPB_USER	(1ULL << 7)	/* IBPB before return to user (VMSCAPE) */
+#define LODGE_DEF_NX_HUGE	(1ULL << 8)	/* huge EPT pages not executable (iTLB multihit) */
+
+/**
+ * struct lodge_caps - the processor's VMX capabilities and what lodge made of them
+ * @size: sizeof(struct lodge_caps)
+ * @holder: LODGE_VMX_HOLDER_* on the calling CPU
+ * @msr_basic: IA32_VMX_BASIC
+ * @msr_pin: IA32_VMX_(TRUE_)PINBASED_CTLS
+ * @msr_proc: IA32_VMX_(TRUE_)PROCBASED_CTLS
+ * @msr_proc2: IA32_VMX_PROCBASED_CTLS2, or 0
+ * @msr_exit: IA32_VMX_(TRUE_)EXIT_CTLS
+ * @msr_entry: IA32_VMX_(TRUE_)ENTRY_CTLS
+ * @msr_misc: IA32_VMX_MISC
+ * @msr_ept_vpid: IA32_VMX_EPT_VPID_CAP, or 0
+ * @msr_vmfunc: IA32_VMX_VMFUNC, or 0
+ * @msr_feature_control: IA32_FEATURE_CONTROL
+ * @used_pin: pin-based controls that lodge sets in a VMCS
+ * @used_proc: processor-based controls
+ * @used_proc2: secondary processor-based controls
+ * @used_exit: VM-exit controls
+ * @used_entry: VM-entry controls
+ * @used_ept: bits of @msr_ept_vpid that lodge makes use of, low half
+ * @defences: LODGE_DEF_*
+ */
+struct lodge_caps {
+	__u32 size;
+	__u32 holder;
+	__u64 msr_basic;
+	__u64 msr_pin;
+	__u64 msr_proc;
+	__u64 msr_proc2;
+	__u64 msr_exit;
+	__u64 msr_entry;
+	__u64 msr_misc;
+	__u64 msr_ept_vpid;
+	__u64 msr_vmfunc;
+	__u64 msr_feature_control;
+	__u32 used_pin;
+	__u32 used_proc;
+	__u32 used_proc2;
+	__u32 used_exit;
+	__u32 used_entry;
+	__u32 used_ept;
+	__u64 defences;
+};
+
+/* struct lodge_create_vm.flags */
+#define LODGE_VM_HLT_IN_KERNEL	(1U << 0)	/* HLT waits in the kernel, no exit */
+#define LODGE_VM_DEBUG_PORTS	(1U << 1)	/* debug console 0xe9 and exit port 0xf4 */
+
+/**
+ * struct lodge_create_vm - LODGE_CREATE_VM; returns the VM's descriptor
+ * @size: sizeof(struct lodge_create_vm)
+ * @flags: LODGE_VM_*
+ * @name: NUL-terminated, printable, without '/'; empty for none
+ */
+struct lodge_create_vm {
+	__u32 size;
+	__u32 flags;
+	char name[LODGE_NAME_LEN];
+};
+
+/* ---- a VM ---------------------------------------------------------------- */
+
+#define LODGE_VM_SET_SLOT	LODGE_IOC(0x10)
+#define LODGE_VM_GET_DIRTY	LODGE_IOC(0x11)
+#define LODGE_VM_CREATE_VCPU	LODGE_IOC(0x12)
+
+/* struct lodge_slot.flags */
+#define LODGE_SLOT_READONLY	(1U << 0)	/* guest writes exit as MMIO */
+#define LODGE_SLOT_LOG_DIRTY	(1U << 1)
+
+/**
+ * struct lodge_slot - a range of guest-physical memory (LODGE_VM_SET_SLOT)
+ * @size: sizeof(struct lodge_slot)
+ * @slot: number below lodge_info.max_slots; a slot in use is replaced
+ * @flags: LODGE_SLOT_*
+ * @pad: zero
+ * @gpa: guest-physical address, a multiple of 4096
+ * @len: bytes, a multiple of 4096; 0 removes the slot
+ * @hva: address in the caller's memory, a multiple of 4096
+ */
+struct lodge_slot {
+	__u32 size;
+	__u32 slot;
+	__u32 flags;
+	__u32 pad;
+	__u64 gpa;
+	__u64 len;
+	__u64 hva;
+};
+
+/* struct lodge_dirty_log.flags */
+#define LODGE_DIRTY_PEEK	(1U << 0)	/* do not clear what is read */
+
+/**
+ * struct lodge_dirty_log - pages written since the last call (LODGE_VM_GET_DIRTY)
+ * @size: sizeof(struct lodge_dirty_log)
+ * @slot: a slot with LODGE_SLOT_LOG_DIRTY
+ * @flags: LODGE_DIRTY_*
+ * @pad: zero
+ * @first_page: first page in the slot, a multiple of 64
+ * @npages: pages to read; a multiple of 64 unless it ends with the slot
+ * @bitmap: user address of npages bits, rounded up to 8 bytes
+ */
+struct lodge_dirty_log {
+	__u32 size;
+	__u32 slot;
+	__u32 flags;
+	__u32 pad;
+	__u64 first_page;
+	__u64 npages;
+	__u64 bitmap;
+};
+
+/**
+ * struct lodge_create_vcpu - LODGE_VM_CREATE_VCPU; returns the vCPU's descriptor
+ * @size: sizeof(struct lodge_create_vcpu)
+ * @id: below lodge_info.max_vcpus, also the initial APIC ID
+ *
+ * A new vCPU has the state that the SDM gives after RESET (Vol 3A, table 10-1).
+ */
+struct lodge_create_vcpu {
+	__u32 size;
+	__u32 id;
+};
+
+/* ---- a vCPU -------------------------------------------------------------- */
+
+#define LODGE_VCPU_RUN		LODGE_IOC(0x20)
+#define LODGE_VCPU_GET_REGS	LODGE_IOC(0x21)
+#define LODGE_VCPU_SET_REGS	LODGE_IOC(0x22)
+#define LODGE_VCPU_GET_SREGS	LODGE_IOC(0x23)
+#define LODGE_VCPU_SET_SREGS	LODGE_IOC(0x24)
+#define LODGE_VCPU_GET_DEBUG	LODGE_IOC(0x25)
+#define LODGE_VCPU_SET_DEBUG	LODGE_IOC(0x26)
+#define LODGE_VCPU_GET_XSAVE	LODGE_IOC(0x27)
+#define LODGE_VCPU_SET_XSAVE	LODGE_IOC(0x28)
+#define LODGE_VCPU_GET_MSRS	LODGE_IOC(0x29)
+#define LODGE_VCPU_SET_MSRS	LODGE_IOC(0x2a)
+#define LODGE_VCPU_GET_CPUID	LODGE_IOC(0x2b)
+#define LODGE_VCPU_SET_CPUID	LODGE_IOC(0x2c)
+#define LODGE_VCPU_GET_EVENTS	LODGE_IOC(0x2d)
+#define LODGE_VCPU_SET_EVENTS	LODGE_IOC(0x2e)
+#define LODGE_VCPU_GET_MP	LODGE_IOC(0x2f)
+#define LODGE_VCPU_SET_MP	LODGE_IOC(0x30)
+#define LODGE_VCPU_INTERRUPT	LODGE_IOC(0x31)
+#define LODGE_VCPU_NMI		LODGE_IOC(0x32)
+#define LODGE_VCPU_GET_STATS	LODGE_IOC(0x33)
+
+/* index into struct lodge_regs.gpr: the order of the instruction encoding */
+enum lodge_gpr {
+	LODGE_RAX, LODGE_RCX, LODGE_RDX, LODGE_RBX,
+	LODGE_RSP, LODGE_RBP, LODGE_RSI, LODGE_RDI,
+	LODGE_R8, LODGE_R9, LODGE_R10, LODGE_R11,
+	LODGE_R12, LODGE_R13, LODGE_R14, LODGE_R15,
+	LODGE_NR_GPRS
+};
+
+/**
+ * struct lodge_regs - general registers (LODGE_VCPU_GET_REGS, _SET_REGS)
+ * @size: sizeof(struct lodge_regs)
+ * @pad: zero
+ * @gpr: by enum lodge_gpr
+ * @rip: instruction pointer
+ * @rflags: bit 1 is taken as set
+ */
+struct lodge_regs {
+	__u32 size;
+	__u32 pad;
+	__u64 gpr[LODGE_NR_GPRS];
+	__u64 rip;
+	__u64 rflags;
+};
+
+/* struct lodge_segment.attr: the VMX access-rights format (SDM Vol 3C, 25.4.1) */
+#define LODGE_SEG_TYPE		0x0000f
+#define LODGE_SEG_S		0x00010
+#define LODGE_SEG_DPL		0x00060
+#define LODGE_SEG_P		0x00080
+#define LODGE_SEG_AVL		0x01000
+#define LODGE_SEG_L		0x02000
+#define LODGE_SEG_DB		0x04000
+#define LODGE_SEG_G		0x08000
+#define LODGE_SEG_UNUSABLE	0x10000
+
+/**
+ * struct lodge_segment - a segment register with its hidden part
+ * @base: linear address
+ * @limit: in bytes, after scaling by the granularity
+ * @attr: LODGE_SEG_*
+ * @selector: visible part
+ * @pad: zero
+ */
+struct lodge_segment {
+	__u64 base;
+	__u32 limit;
+	__u32 attr;
+	__u16 selector;
+	__u16 pad[3];
+};
+
+/* index into struct lodge_sregs.seg: the order of the instruction encoding */
+enum lodge_sreg {
+	LODGE_ES, LODGE_CS, LODGE_SS, LODGE_DS, LODGE_FS, LODGE_GS,
+	LODGE_LDTR, LODGE_TR, LODGE_NR_SREGS
+};
+
+/**
+ * struct lodge_sregs - system registers (LODGE_VCPU_GET_SREGS, _SET_SREGS)
+ * @size: sizeof(struct lodge_sregs)
+ * @pad: zero
+ * @seg: by enum lodge_sreg
+ * @gdt_base: GDTR
+ * @idt_base: IDTR
+ * @gdt_limit: in bytes, at most 0xffff
+ * @idt_limit: in bytes, at most 0xffff
+ * @cr0: as the guest sees it
+ * @cr2: page-fault address
+ * @cr3: page-table base
+ * @cr4: as the guest sees it
+ * @cr8: 0 to 15
+ * @efer: IA32_EFER; LMA must be what LME and CR0.PG make it
+ * @apic_base: IA32_APIC_BASE
+ * @xcr0: a value XSETBV would take
+ *
+ * Values that no processor accepts together are refused with EINVAL.
+ */
+struct lodge_sregs {
+	__u32 size;
+	__u32 pad;
+	struct lodge_segment seg[LODGE_NR_SREGS];
+	__u64 gdt_base;
+	__u64 idt_base;
+	__u32 gdt_limit;
+	__u32 idt_limit;
+	__u64 cr0;
+	__u64 cr2;
+	__u64 cr3;
+	__u64 cr4;
+	__u64 cr8;
+	__u64 efer;
+	__u64 apic_base;
+	__u64 xcr0;
+};
+
+/**
+ * struct lodge_debug - debug registers (LODGE_VCPU_GET_DEBUG, _SET_DEBUG)
+ * @size: sizeof(struct lodge_debug)
+ * @pad: zero
+ * @db: DR0 to DR3
+ * @dr6: high half must be zero
+ * @dr7: high half must be zero
+ */
+struct lodge_debug {
+	__u32 size;
+	__u32 pad;
+	__u64 db[4];
+	__u64 dr6;
+	__u64 dr7;
+};
+
+/**
+ * struct lodge_xsave - extended state (LODGE_VCPU_GET_XSAVE, _SET_XSAVE)
+ * @size: sizeof(struct lodge_xsave)
+ * @len: bytes at @data: lodge_info.xsave_size
+ * @data: user address of a standard-format (not compacted) XSAVE image
+ */
+struct lodge_xsave {
+	__u32 size;
+	__u32 len;
+	__u64 data;
+};
+
+/**
+ * struct lodge_msr - one model-specific register
+ * @index: ECX of RDMSR
+ * @pad: zero
+ * @value: EDX:EAX
+ */
+struct lodge_msr {
+	__u32 index;
+	__u32 pad;
+	__u64 value;
+};
+
+/**
+ * struct lodge_msrs - a list of MSRs (LODGE_VCPU_GET_MSRS, _SET_MSRS)
+ * @size: sizeof(struct lodge_msrs)
+ * @count: at most LODGE_MAX_MSRS
+ * @entries: user address of @count struct lodge_msr
+ *
+ * Returns how many were done: the first that the vCPU does not have, or whose
+ * value it does not take, ends the call.
+ */
+struct lodge_msrs {
+	__u32 size;
+	__u32 count;
+	__u64 entries;
+};
+
+#define LODGE_MAX_MSRS		256
+
+/* struct lodge_cpuid_leaf.flags */
+#define LODGE_CPUID_SUBLEAF	(1U << 0)	/* @subleaf matters */
+
+/**
+ * struct lodge_cpuid_leaf - what CPUID returns for one leaf
+ * @leaf: EAX
+ * @subleaf: ECX, with LODGE_CPUID_SUBLEAF
+ * @flags: LODGE_CPUID_*
+ * @eax: result
+ * @ebx: result
+ * @ecx: result; OSXSAVE and OSPKE follow the vCPU's CR4 by themselves
+ * @edx: result
+ * @pad: zero
+ */
+struct lodge_cpuid_leaf {
+	__u32 leaf;
+	__u32 subleaf;
+	__u32 flags;
+	__u32 eax;
+	__u32 ebx;
+	__u32 ecx;
+	__u32 edx;
+	__u32 pad;
+};
+
+/**
+ * struct lodge_cpuid - the CPUID table (LODGE_VCPU_GET_CPUID, _SET_CPUID)
+ * @size: sizeof(struct lodge_cpuid)
+ * @count: in: room (GET) or entries (SET), at most LODGE_MAX_CPUID; out (GET): entries
+ * @entries: user address of @count struct lodge_cpuid_leaf
+ *
+ * A new vCPU has the leaves of the host that lodge can carry.  GET with too
+ * little room is E2BIG, with @count telling how much is wanted.
+ */
+struct lodge_cpuid {
+	__u32 size;
+	__u32 count;
+	__u64 entries;
+};
+
+#define LODGE_MAX_CPUID		128
+
+/* struct lodge_events.flags */
+#define LODGE_EVENT_EXCEPTION	(1U << 0)	/* @vector is to be delivered */
+#define LODGE_EVENT_ERROR_CODE	(1U << 1)	/* with @error_code */
+#define LODGE_EVENT_NMI_PENDING	(1U << 2)
+#define LODGE_EVENT_NMI_BLOCKED	(1U << 3)	/* until IRET */
+#define LODGE_EVENT_STI_SHADOW	(1U << 4)
+#define LODGE_EVENT_SS_SHADOW	(1U << 5)	/* after MOV SS or POP SS */
+
+/**
+ * struct lodge_events - what is pending (LODGE_VCPU_GET_EVENTS, _SET_EVENTS)
+ * @size: sizeof(struct lodge_events)
+ * @flags: LODGE_EVENT_*
+ * @error_code: of the exception
+ * @vector: of the exception, below 32, not 2
+ * @pad: zero
+ * @irr: external interrupts waiting, a bit a vector; vectors below 16 are not valid
+ */
+struct lodge_events {
+	__u32 size;
+	__u32 flags;
+	__u32 error_code;
+	__u8 vector;
+	__u8 pad[3];
+	__u64 irr[4];
+};
+
+enum lodge_mp_state {
+	LODGE_MP_RUNNABLE,
+	LODGE_MP_HALTED,		/* after HLT: until an interrupt or NMI */
+	LODGE_MP_WAIT_SIPI,		/* waits for LODGE_VCPU_SET_MP */
+	LODGE_MP_NR
+};
+
+/**
+ * struct lodge_mp - activity (LODGE_VCPU_GET_MP, _SET_MP)
+ * @size: sizeof(struct lodge_mp)
+ * @state: enum lodge_mp_state
+ */
+struct lodge_mp {
+	__u32 size;
+	__u32 state;
+};
+
+/**
+ * struct lodge_interrupt - an external interrupt (LODGE_VCPU_INTERRUPT)
+ * @size: sizeof(struct lodge_interrupt)
+ * @vector: 16 to 255; one that already waits merges with it
+ *
+ * May be called by any thread of the owner, also while the vCPU runs.
+ */
+struct lodge_interrupt {
+	__u32 size;
+	__u32 vector;
+};
+
+enum lodge_stat {
+	LODGE_STAT_EXITS,		/* all VM exits */
+	LODGE_STAT_EXITS_USER,		/* returns of LODGE_VCPU_RUN */
+	LODGE_STAT_WINDOWS,		/* stretches in VMX operation */
+	LODGE_STAT_NEIGHBOUR,		/* of these, with VMX held by somebody else */
+	LODGE_STAT_IRQ_EXITS,		/* host interrupts that arrived in the guest */
+	LODGE_STAT_NMI_EXITS,		/* host NMIs */
+	LODGE_STAT_MCE_EXITS,		/* machine checks */
+	LODGE_STAT_CPUID,
+	LODGE_STAT_HLT,
+	LODGE_STAT_IO,			/* port accesses */
+	LODGE_STAT_IO_USER,		/* of these, those left to user space */
+	LODGE_STAT_MMIO,		/* emulated memory accesses */
+	LODGE_STAT_MSR,
+	LODGE_STAT_CR,
+	LODGE_STAT_DR,
+	LODGE_STAT_EPT_FAULTS,
+	LODGE_STAT_EMULATED,		/* instructions emulated */
+	LODGE_STAT_INJECTED,		/* events injected */
+	LODGE_STAT_TLB_FLUSHES,		/* INVEPT and INVVPID */
+	LODGE_STAT_MIGRATIONS,		/* entries on another CPU than the last */
+	LODGE_STAT_VMREADS,		/* debug builds only, else 0 */
+	LODGE_STAT_VMWRITES,		/* debug builds only */
+	LODGE_STAT_MSR_ACCESSES,	/* debug builds only */
+	LODGE_NR_STATS
+};
+
+/**
+ * struct lodge_stats - counters of a vCPU (LODGE_VCPU_GET_STATS)
+ * @size: sizeof(struct lodge_stats)
+ * @count: in: room at @values; out: how many were written, LODGE_NR_STATS at most
+ * @values: user address of u64 by enum lodge_stat
+ */
+struct lodge_stats {
+	__u32 size;
+	__u32 count;
+	__u64 values;
+};
+
+/* ---- the run area -------------------------------------------------------- */
+
+enum lodge_exit_reason {
+	LODGE_EXIT_NONE,		/* interrupted: see the errno of LODGE_VCPU_RUN */
+	LODGE_EXIT_IO,			/* port access: lodge_run.io */
+	LODGE_EXIT_MMIO,		/* memory access outside all slots: lodge_run.mmio */
+	LODGE_EXIT_HLT,			/* HLT, without LODGE_VM_HLT_IN_KERNEL */
+	LODGE_EXIT_IRQ_WINDOW,		/* asked for with want_irq_window */
+	LODGE_EXIT_HYPERCALL,		/* VMCALL: lodge_run.hypercall */
+	LODGE_EXIT_SHUTDOWN,		/* triple fault */
+	LODGE_EXIT_DEBUG_EXIT,		/* port 0xf4: lodge_run.debug_exit */
+	LODGE_EXIT_FAIL_ENTRY,		/* lodge_run.fail */
+	LODGE_EXIT_UNKNOWN_INSN,	/* not emulated; lodge_run.insn.  Running on injects #UD */
+	LODGE_EXIT_MEMORY_ERROR,	/* owner's memory could not be had: lodge_run.memory */
+	LODGE_EXIT_INTERNAL,		/* lodge_run.fail, with the VM-exit reason */
+	LODGE_EXIT_NR
+};
+
+/* struct lodge_run_io.direction */
+#define LODGE_IO_IN	0
+#define LODGE_IO_OUT	1
+
+/**
+ * struct lodge_run_io - a port access
+ * @port: port number
+ * @width: bytes of one access: 1, 2 or 4
+ * @direction: LODGE_IO_*
+ * @count: accesses, all to the same port (INS, OUTS)
+ * @data_offset: where in the run area their bytes are (OUT) or are wanted (IN)
+ */
+struct lodge_run_io {
+	__u16 port;
+	__u8 width;
+	__u8 direction;
+	__u32 count;
+	__u32 data_offset;
+};
+
+/**
+ * struct lodge_run_mmio - a memory access outside all slots, or a write to a read-only one
+ * @gpa: guest-physical address
+ * @data: bytes written, or to be filled in before the next LODGE_VCPU_RUN
+ * @len: 1 to 8
+ * @is_write: 0 or 1
+ */
+struct lodge_run_mmio {
+	__u64 gpa;
+	__u8 data[8];
+	__u32 len;
+	__u32 is_write;
+};
+
+/**
+ * struct lodge_run_hypercall - VMCALL
+ * @nr: RAX
+ * @args: RBX, RCX, RDX, RSI, RDI, R8
+ * @ret: for RAX, at the next LODGE_VCPU_RUN
+ * @cpl: privilege level of the caller
+ * @longmode: 1 in 64-bit mode, else registers are cut to 32 bits
+ */
+struct lodge_run_hypercall {
+	__u64 nr;
+	__u64 args[6];
+	__u64 ret;
+	__u32 cpl;
+	__u32 longmode;
+};
+
+/**
+ * struct lodge_run_fail - VM entry failed, or an exit that lodge has no answer to
+ * @exit_reason: VM-exit reason as in the VMCS (SDM Vol 3D, appendix C)
+ * @insn_error: VM-instruction error number (SDM Vol 3C, 31.4), or 0
+ * @qualification: exit qualification
+ * @cpu: host CPU
+ * @pad: zero
+ */
+struct lodge_run_fail {
+	__u32 exit_reason;
+	__u32 insn_error;
+	__u64 qualification;
+	__u32 cpu;
+	__u32 pad;
+};
+
+/**
+ * struct lodge_run_insn - an instruction that is not emulated
+ * @rip: where it stands
+ * @len: valid bytes
+ * @bytes: the instruction's first bytes
+ */
+struct lodge_run_insn {
+	__u64 rip;
+	__u32 len;
+	__u8 bytes[20];
+};
+
+/**
+ * struct lodge_run_memory - guest memory that the owner's memory does not back
+ * @gpa: guest-physical address
+ * @error: errno, positive
+ * @access: bit 0 read, bit 1 write, bit 2 fetch
+ */
+struct lodge_run_memory {
+	__u64 gpa;
+	__u32 error;
+	__u32 access;
+};
+
+/**
+ * struct lodge_run - start of the area that mmap of a vCPU descriptor gives
+ * @immediate_exit: in: LODGE_VCPU_RUN returns EINTR at once while nonzero
+ * @want_irq_window: in: exit as soon as an interrupt could be delivered
+ * @pad: zero
+ * @exit_reason: out: enum lodge_exit_reason
+ * @ready_for_irq: out: an interrupt would be delivered at the next entry
+ * @if_flag: out: RFLAGS.IF
+ * @pad2: zero
+ * @cr8: out: task priority
+ * @io: for LODGE_EXIT_IO
+ * @mmio: for LODGE_EXIT_MMIO
+ * @hypercall: for LODGE_EXIT_HYPERCALL
+ * @debug_exit: for LODGE_EXIT_DEBUG_EXIT: the value written
+ * @fail: for LODGE_EXIT_FAIL_ENTRY and LODGE_EXIT_INTERNAL
+ * @insn: for LODGE_EXIT_UNKNOWN_INSN
+ * @memory: for LODGE_EXIT_MEMORY_ERROR
+ * @room: keeps the union's size
+ */
+struct lodge_run {
+	__u8 immediate_exit;
+	__u8 want_irq_window;
+	__u8 pad[6];
+	__u32 exit_reason;
+	__u8 ready_for_irq;
+	__u8 if_flag;
+	__u8 pad2[2];
+	__u64 cr8;
+	union {
+		struct lodge_run_io io;
+		struct lodge_run_mmio mmio;
+		struct lodge_run_hypercall hypercall;
+		__u32 debug_exit;
+		struct lodge_run_fail fail;
+		struct lodge_run_insn insn;
+		struct lodge_run_memory memory;
+		__u8 room[256];
+	};
+};
+
+#endif /* _UAPI_LINUX_LODGE_H */
