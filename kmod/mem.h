@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mem.h - a guest's memory: slots of its owner's memory, faults, dirty log
+ *
+ * Guest-physical memory is made of slots, each a window on the address space
+ * of the process that owns the VM.  Pages are mapped into the nested page
+ * tables when the guest first touches them, never pinned, and disappear from
+ * there as soon as the owner's mapping changes.  Memory of VM_IO and
+ * VM_PFNMAP mappings, and memory that is not mapped write-back, is refused
+ * with -EFAULT.
+ */
+#ifndef LODGE_MEM_H
+#define LODGE_MEM_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/srcu.h>
+#include <linux/types.h>
+
+#include "mmu/notifier.h"
+
+struct lodge_dirty_log;
+struct lodge_slot;
+struct mem_slots;
+
+typedef u64 gpa_t;			/* guest-physical address */
+
+#define LODGE_MEM_MAX_SLOTS	512
+#define LODGE_MEM_MAX_PAGES	(1UL << 31)	/* of one slot: 8 TiB */
+
+/* Positive result: no memory there, or a write to a read-only slot */
+#define LODGE_MEM_MMIO		1
+
+/* Kinds of access for lodge_mem_fault(); as in an EPT violation's qualification */
+#define LODGE_MEM_READ		BIT(0)
+#define LODGE_MEM_WRITE		BIT(1)
+#define LODGE_MEM_EXEC		BIT(2)
+
+struct lodge_mem;
+
+/**
+ * struct lodge_mem_ops - what a VM provides to its memory
+ * @kick: every vCPU of the VM that is in guest mode leaves it before this
+ *	returns.  Called under a spinlock with interrupts on, also from notifiers
+ *	that may not block: may spin, must not sleep.  lodge_mem.tlb_gen was
+ *	bumped before, so that a vCPU which enters next flushes.
+ */
+struct lodge_mem_ops {
+	void (*kick)(struct lodge_mem *mem);
+};
+
+/**
+ * struct lodge_mem - the memory of one VM, embedded in it
+ *
+ * Locks: I immutable after init, L mmu.lock, S slots_lock, R read under RCU,
+ * a atomic.
+ *
+ * @mmu: nested page tables and their notifier
+ * @tlb_gen: [a] goes up whenever cached translations must go; a vCPU compares
+ *	it with the number of its last INVEPT, after it has told that it is going
+ *	to enter the guest (full barrier) and with interrupts off
+ * @slots: [R; written under S and L] the current table of slots
+ * @slots_lock: serialises set_slot and get_dirty
+ * @srcu: held over accesses through a slot that may sleep
+ * @ops: [I]
+ * @gpa_limit: [I] first guest-physical address that cannot be memory
+ */
+struct lodge_mem {
+	struct lodge_mmu mmu;
+	atomic_long_t tlb_gen;
+	struct mem_slots __rcu *slots;
+	struct mutex slots_lock;
+	struct srcu_struct srcu;
+	const struct lodge_mem_ops *ops;
+	u64 gpa_limit;
+};
+
+int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
+		   const struct lodge_ept_caps *caps);
+void lodge_mem_destroy(struct lodge_mem *mem);
+
+int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg);
+int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg);
+
+int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access);
+int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
+int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
+int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
+void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
+
+/**
+ * lodge_mem_eptp() - the value of the VMCS field "EPT pointer"
+ * @mem: the VM's memory; does not change over its life
+ */
+static inline u64 lodge_mem_eptp(const struct lodge_mem *mem)
+{
+	return lodge_ept_pointer(&mem->mmu.ept);
+}
+
+#endif /* LODGE_MEM_H */
