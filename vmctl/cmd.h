@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a command of vmctl is, and what it may use of main.c.
+ */
+#ifndef VMCTL_CMD_H
+#define VMCTL_CMD_H
+
+#include <stdbool.h>
+
+/* Exit statuses, part of the interface: vmctl.8 documents them */
+enum cmd_status {
+	CMD_OK = 0,
+	CMD_FAILED = 1,
+	CMD_USAGE = 2,
+	CMD_UNSUPPORTED = 4,	/* this machine cannot do it; kselftest's "skip" */
+};
+
+/**
+ * struct cmd_opt - an option of a command
+ * @letter: its short form
+ * @name: its long form
+ * @help: one line
+ */
+struct cmd_opt {
+	char letter;
+	const char *name;
+	const char *help;
+};
+
+struct cmd;
+
+/**
+ * struct cmd_args - the command line after the verb
+ * @cmd: the verb
+ * @json: -j was given
+ * @argc: number of operands
+ * @argv: operands, options taken out
+ */
+struct cmd_args {
+	const struct cmd *cmd;
+	bool json;
+	int argc;
+	char **argv;
+};
+
+/**
+ * struct cmd - a verb
+ * @name: what the user types, or a unique beginning of it
+ * @args: operands as the usage line shows them
+ * @help: one line
+ * @opts: options besides --help, ended by an empty entry; NULL for none
+ * @max_args: operands it takes at most
+ * @fn: returns an exit status, after having told the user what went wrong
+ */
+struct cmd {
+	const char *name;
+	const char *args;
+	const char *help;
+	const struct cmd_opt *opts;
+	int max_args;
+	int (*fn)(const struct cmd_args *args);
+};
+
+/* The sentence goes to stderr after "vmctl: " and gets a newline; returns @status */
+int cmd_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int cmd_check(const struct cmd_args *args);
+int cmd_version(const struct cmd_args *args);
+
+#endif /* VMCTL_CMD_H */
