@@ -11,6 +11,8 @@
 #define LODGE_X86_DECODE_H
 
 #ifdef __KERNEL__
+#include <linux/kernel.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #else
 #include "kshim.h"
@@ -65,8 +67,8 @@ enum lodge_op {
 	OP_SYSTEM,		/* LGDT and its like: recognised, left to the caller */
 	/* in tables only */
 	OP_BY_PREFIX,		/* looked up by 66, F3, F2 */
-	OP_GROUP1, OP_GROUP1A, OP_GROUP2, OP_GROUP3, OP_GROUP4, OP_GROUP5, OP_GROUP6, OP_GROUP7,
-	OP_GROUP8, OP_GROUP9, OP_GROUP11, OP_GROUP15, OP_GROUP16,
+	OP_GROUP1, OP_GROUP1A, OP_GROUP2, OP_GROUP3, OP_GROUP4, OP_GROUP5, OP_GROUP8, OP_GROUP9,
+	OP_GROUP11, OP_GROUP15,
 };
 
 /* What an operand is. */
