@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The operations and how each is measured. A figure includes the loop around the
+ * operation ("empty loop" tells how much that is), and for what goes to user space
+ * the few instructions of the back end's run loop.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+
+#define MSR_TSC_ADJUST	0x3b
+#define FAULT_PAGES	512
+#define WAKE_SECONDS	60
+
+static int run_loop(struct vm *vm, const unsigned char *loop, __u64 n, __u64 value)
+{
+	struct entry entry = { .rip = guest_address(loop) };
+	struct guest_args *args = guest_args(vm);
+	int ret;
+
+	args->n = n;
+	args->value = value;
+	if (vm->be->start(vm, &entry))
+		return -1;
+	do {
+		ret = vm->be->run(vm);
+	} while (ret > 0);
+	return ret;
+}
+
+/* The guest times a loop of its own */
+static int measure_loop(struct vm *vm, const struct op *op, double *ticks)
+{
+	__u64 value = op->value == KERNEL_PORT ? vm->be->kernel_port : op->value;
+
+	if (run_loop(vm, op->loop, op->n, value))
+		return -1;
+	*ticks = (double)guest_args(vm)->ticks / op->n;
+	return 0;
+}
+
+/* Likewise, with pages that the host has and the guest has not touched yet */
+static int measure_fault(struct vm *vm, const struct op *op, double *ticks)
+{
+	__u64 address = FAULT_GPA + vm->faulted;
+
+	vm->faulted += op->n * 4096;
+	if (vm->faulted > FAULT_SIZE)
+		return fail("%s: too many rounds", op->name);
+	if (run_loop(vm, op->loop, op->n, address))
+		return -1;
+	*ticks = (double)guest_args(vm)->ticks / op->n;
+	return 0;
+}
+
+/* The run call that does not enter the guest */
+static int measure_ioctl(struct vm *vm, const struct op *op, double *ticks)
+{
+	__u64 start;
+	unsigned int i;
+
+	vm->be->set_immediate_exit(vm, true);
+	start = rdtsc();
+	for (i = 0; i < op->n; i++)
+		if (vm->be->run(vm) != 1)
+			return fail("%s: immediate_exit has no effect", op->name);
+	*ticks = (double)(rdtsc() - start) / op->n;
+	vm->be->set_immediate_exit(vm, false);
+	return 0;
+}
+
+/* From no VM to the guest's first instruction, and back from it */
+static int measure_create(struct vm *old, const struct op *op, double *ticks)
+{
+	struct entry entry = { .rip = guest_address(op->loop), .rdx = PORT_DONE };
+	struct vm vm = { .mem = old->mem, .fault_mem = old->fault_mem };
+	__u64 start = rdtsc();
+	int ret;
+
+	ret = vm_create(&vm, old->be);
+	if (!ret)
+		ret = vm.be->start(&vm, &entry);
+	if (!ret)
+		ret = vm.be->run(&vm);
+	*ticks = rdtsc() - start;
+	vm_destroy(&vm);
+	return ret;
+}
+
+static void *run_halted(void *arg)
+{
+	struct vm *vm = arg;
+
+	return (void *)(long)vm->be->run(vm);
+}
+
+static int wake(struct vm *vm, bool irq)
+{
+	struct guest_args *args = guest_args(vm);
+	__u64 before = args->wakeups;
+	time_t end = time(NULL) + WAKE_SECONDS;
+	int ret = irq ? vm->be->interrupt(vm) : vm->be->nmi(vm);
+
+	while (!ret && args->wakeups == before) {
+		sched_yield();
+		if (time(NULL) > end)
+			ret = fail("%s: the guest does not wake up from HLT", vm->be->name);
+	}
+	return ret;
+}
+
+/*
+ * This thread wakes the vCPU's on the same CPU and yields; when it runs again, the
+ * guest has taken the interrupt and halted once more.
+ */
+static int measure_hlt(struct vm *vm, const struct op *op, double *ticks)
+{
+	struct entry entry = { .rip = guest_address(op->loop), .irqs = op->irqs };
+	struct guest_args *args = guest_args(vm);
+	pthread_t thread;
+	unsigned int i;
+	__u64 start;
+	void *state;
+	int ret;
+
+	args->eoi_msr = vm->be->eoi_msr;
+	if (vm->be->start(vm, &entry))
+		return -1;
+	if (pthread_create(&thread, NULL, run_halted, vm))
+		return fail("no thread");
+	ret = wake(vm, op->irqs);
+	start = rdtsc();
+	for (i = 0; !ret && i < op->n; i++)
+		ret = wake(vm, op->irqs);
+	*ticks = (double)(rdtsc() - start) / op->n;
+
+	vm->be->set_immediate_exit(vm, true);
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, &state);
+	vm->be->set_immediate_exit(vm, false);
+	return ret || (long)state < 0 ? -1 : 0;
+}
+
+const struct op ops[] = {
+	{ "empty loop", measure_loop, guest_empty, .n = 1000 },
+	{ "cpuid", measure_loop, guest_cpuid, .n = 1000, .target = 360 },
+	{ "port, in the kernel", measure_loop, guest_inb, .n = 1000, .value = KERNEL_PORT,
+	  .target = 420 },
+	{ "port, to user space", measure_loop, guest_inl, .n = 500, .value = PORT_USER,
+	  .target = 1500 },
+	{ "vmcall, to user space", measure_loop, guest_vmcall, .n = 500 },
+	{ "rdmsr TSC_ADJUST", measure_loop, guest_rdmsr, .n = 1000, .value = MSR_TSC_ADJUST,
+	  .target = 400 },
+	{ "wrmsr TSC_ADJUST", measure_loop, guest_wrmsr, .n = 1000, .value = MSR_TSC_ADJUST,
+	  .target = 400 },
+	{ "mov to cr8", measure_loop, guest_write_cr8, .n = 1000 },
+	{ "mov from cr8", measure_loop, guest_read_cr8, .n = 1000 },
+	{ "EPT fault, 4 KiB page present", measure_fault, guest_touch, .n = FAULT_PAGES,
+	  .target_ratio = 0.5 },
+	{ "HLT wake-up by NMI", measure_hlt, guest_hlt, .n = 200 },
+	{ "HLT wake-up by interrupt", measure_hlt, guest_hlt, .n = 200, .irqs = true },
+	{ "run call, no entry", measure_ioctl, NULL, .n = 1000 },
+	{ "VM create to first instruction", measure_create, guest_first, .n = 1, .fresh = true,
+	  .target = 2000000 },
+};
+
+const unsigned int nr_ops = sizeof(ops) / sizeof(ops[0]);
