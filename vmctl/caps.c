@@ -10,8 +10,8 @@
 
 #include <linux/lodge.h>
 
+#include "../kmod/vmx/controls.h"
 #include "caps.h"
-#include "controls.h"
 
 #define MSR_FEATURE_CONTROL	0x3a
 #define MSR_VMX_BASIC		0x480
@@ -40,17 +40,15 @@ static const struct caps_control entry_controls[] = { VMX_ENTRY_CONTROLS(X) };
 static const struct caps_control ept_controls[] = { VMX_EPT_CAPS(X) };
 #undef X
 
-#define WORD(word, list) [word] = { #list, list##_controls, \
-	sizeof(list##_controls) / sizeof(list##_controls[0]) }
+#define CONTROLS(list) list, sizeof(list) / sizeof((list)[0])
 const struct caps_word caps_words[CAPS_NR_WORDS] = {
-	WORD(CAPS_PIN, pin),
-	WORD(CAPS_PROC, proc),
-	WORD(CAPS_PROC2, proc2),
-	WORD(CAPS_EXIT, exit),
-	WORD(CAPS_ENTRY, entry),
-	WORD(CAPS_EPT, ept),
+	[CAPS_PIN] = { CONTROLS(pin_controls) },
+	[CAPS_PROC] = { CONTROLS(proc_controls) },
+	[CAPS_PROC2] = { CONTROLS(proc2_controls) },
+	[CAPS_EXIT] = { CONTROLS(exit_controls) },
+	[CAPS_ENTRY] = { CONTROLS(entry_controls) },
+	[CAPS_EPT] = { CONTROLS(ept_controls) },
 };
-#undef WORD
 
 void caps_from_module(struct caps *c, const struct lodge_caps *l)
 {

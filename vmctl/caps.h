@@ -24,7 +24,6 @@ struct caps_control {
 enum { CAPS_PIN, CAPS_PROC, CAPS_PROC2, CAPS_EXIT, CAPS_ENTRY, CAPS_EPT, CAPS_NR_WORDS };
 
 struct caps_word {
-	const char *name;
 	const struct caps_control *controls;
 	unsigned int nr;
 };
@@ -67,7 +66,7 @@ void caps_from_msrs(struct caps *c, caps_rdmsr rdmsr, void *ctx);
 /* Reads /dev/cpu/0/msr under @root */
 void caps_from_dev_msr(struct caps *c, const char *root);
 
-/* IA32_VMX_BASIC[55]: the capabilities of lodge's kind are told by "true" MSRs */
+/* IA32_VMX_BASIC[55], which lodge requires: the "true" capability MSRs exist */
 bool caps_true_controls(const struct caps *c);
 
 static inline bool caps_allowed(const struct caps *c, unsigned int word, unsigned int control)

@@ -7,6 +7,8 @@
 
 #include "check.h"
 
+#define MAX_NAMED	4	/* controls in the last sentence; the report has all */
+
 #define TRY_DEMO "try it in the simulated machine that \"make demo\" starts, which needs no VMX"
 
 static void conclude(struct verdict *v, enum check_answer answer, const char *format, ...)
@@ -83,24 +85,26 @@ static void conclude_holder(struct check *c)
 	}
 }
 
-/* "unrestricted guest (PROC2_UNRESTRICTED_GUEST)" for each that is missing, with commas */
+/* "unrestricted guest (PROC2_UNRESTRICTED_GUEST)" for the first few, and how many more */
 static void list_missing(const struct caps *caps, char *buf, size_t size)
 {
-	unsigned int word, i;
+	unsigned int word, i, n = 0;
 	size_t used = 0;
 
 	buf[0] = 0;
 	for (word = 0; word < CAPS_NR_WORDS; word++) {
-		for (i = 0; i < caps_words[word].nr && used < size; i++) {
+		for (i = 0; i < caps_words[word].nr; i++) {
 			const struct caps_control *ctl = &caps_words[word].controls[i];
 
 			if (ctl->need == CAPS_OPT || ctl->need == CAPS_OFF ||
-			    caps_allowed(caps, word, i))
+			    caps_allowed(caps, word, i) || n++ >= MAX_NAMED || used >= size)
 				continue;
 			used += snprintf(buf + used, size - used, "%s%s (%s)", used ? ", " : "",
 					 ctl->text, ctl->name);
 		}
 	}
+	if (n > MAX_NAMED && used < size)
+		snprintf(buf + used, size - used, " and %u more", n - MAX_NAMED);
 }
 
 /* Without the MSRs: what the kernel's own list of VMX features denies */
