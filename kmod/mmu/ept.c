@@ -55,15 +55,15 @@ static u64 next(u64 gpa, int level)
 	return (gpa | (lodge_ept_size(level) - 1)) + 1;
 }
 
+/* A zeroed table for the tree; the caller knows that there is one. */
 static u64 *take(struct lodge_ept *ept)
 {
 	u64 *table = ept->spare;
 
-	if (!table)
-		return NULL;
 	ept->spare = (u64 *)(unsigned long)table[0];
 	table[0] = 0;
-	ept->nspare--;
+	WRITE_ONCE(ept->nspare, ept->nspare - 1);
+	ept->ntables++;
 	return table;
 }
 
@@ -206,13 +206,11 @@ void lodge_ept_free_tables(u64 *chain)
 }
 
 /* Replace the leaf at *slot by a table that maps the same. */
-static int split(struct lodge_ept *ept, u64 *slot, int level)
+static void split(struct lodge_ept *ept, u64 *slot, int level)
 {
 	u64 e = READ_ONCE(*slot), *table = take(ept);
 	unsigned int i;
 
-	if (!table)
-		return -ENOMEM;
 	if (level - 1 == LODGE_EPT_4K) {
 		e &= ~LODGE_EPT_PS;
 		e |= LODGE_EPT_X;	/* may lack for its size alone */
@@ -221,8 +219,6 @@ static int split(struct lodge_ept *ept, u64 *slot, int level)
 		table[i] = e + i * lodge_ept_size(level - 1);
 	smp_wmb();			/* a walk sees the table complete */
 	WRITE_ONCE(*slot, pointer(table));
-	ept->ntables++;
-	return 0;
 }
 
 /* Make *slot a leaf. Return: 1 if it had mapped something else, else 0. */
@@ -260,28 +256,25 @@ static int set_leaf(const struct lodge_ept *ept, u64 *slot, u64 hpa, int level, 
  * A larger leaf around @gpa is split.  X is left out where caps.no_exec_huge
  * wants it: a fault on a fetch must ask for LODGE_EPT_4K.
  *
- * Return: 0, 1 if a flush is needed, or -ENOMEM if there were too few spare
- * tables, which may also need a flush and has else changed nothing.
+ * Return: 0, 1 if a flush is needed, or -ENOMEM if there are too few spare
+ * tables, before anything has changed.
  */
 int lodge_ept_map(struct lodge_ept *ept, u64 gpa, u64 hpa, int level, u64 attr)
 {
 	u64 *table = ept->root, *slot, e;
 	int l, flush = 0;
 
+	if (ept->nspare < ept->caps.levels - 1)
+		return -ENOMEM;
 	for (l = ept->caps.levels; ; l--) {
 		slot = entry(table, gpa, l);
 		e = READ_ONCE(*slot);
 		if (l <= level && (!lodge_ept_present(e) || lodge_ept_leaf(e, l)))
 			break;
 		if (!lodge_ept_present(e)) {
-			table = take(ept);
-			if (!table)
-				return -ENOMEM;
-			WRITE_ONCE(*slot, pointer(table));
-			ept->ntables++;
+			WRITE_ONCE(*slot, pointer(take(ept)));
 		} else if (lodge_ept_leaf(e, l)) {
-			if (split(ept, slot, l))
-				return -ENOMEM;
+			split(ept, slot, l);
 			flush = 1;
 		}
 		table = child(READ_ONCE(*slot));

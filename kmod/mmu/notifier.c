@@ -168,7 +168,7 @@ void lodge_mmu_destroy(struct lodge_mmu *mmu)
  * @mmu: locked
  * @flush: what the changes reported
  */
-void lodge_mmu_unlock(struct lodge_mmu *mmu, bool flush)
+void lodge_mmu_unlock(struct lodge_mmu *mmu, bool flush) __releases(&mmu->lock)
 {
 	u64 *dead;
 
@@ -185,7 +185,7 @@ void lodge_mmu_unlock(struct lodge_mmu *mmu, bool flush)
  * @may_sleep: the caller's context allows to schedule
  * @flush: what was collected so far; false again if the lock was dropped
  */
-void lodge_mmu_break(struct lodge_mmu *mmu, bool may_sleep, bool *flush)
+void lodge_mmu_break(struct lodge_mmu *mmu, bool may_sleep, bool *flush) __must_hold(&mmu->lock)
 {
 	if (!(may_sleep && need_resched()) && !spin_is_contended(&mmu->lock))
 		return;
@@ -207,6 +207,7 @@ void lodge_mmu_break(struct lodge_mmu *mmu, bool may_sleep, bool *flush)
  * @flush: for lodge_mmu_unlock()
  */
 void lodge_mmu_zap(struct lodge_mmu *mmu, u64 gpa, u64 end, bool may_sleep, bool *flush)
+	__must_hold(&mmu->lock)
 {
 	lockdep_assert_held(&mmu->lock);
 	while ((gpa = lodge_ept_zap(&mmu->ept, gpa, end, flush)) < end)

@@ -109,9 +109,10 @@ static inline bool lodge_mmu_stale(const struct lodge_mmu *mmu, unsigned long se
 int lodge_mmu_init(struct lodge_mmu *mmu, const struct lodge_mmu_ops *ops,
 		   const struct lodge_ept_caps *caps);
 void lodge_mmu_destroy(struct lodge_mmu *mmu);
-void lodge_mmu_unlock(struct lodge_mmu *mmu, bool flush);
+void lodge_mmu_unlock(struct lodge_mmu *mmu, bool flush) __releases(&mmu->lock);
 int lodge_mmu_topup(struct lodge_mmu *mmu);
-void lodge_mmu_break(struct lodge_mmu *mmu, bool may_sleep, bool *flush);
-void lodge_mmu_zap(struct lodge_mmu *mmu, u64 gpa, u64 end, bool may_sleep, bool *flush);
+void lodge_mmu_break(struct lodge_mmu *mmu, bool may_sleep, bool *flush) __must_hold(&mmu->lock);
+void lodge_mmu_zap(struct lodge_mmu *mmu, u64 gpa, u64 end, bool may_sleep, bool *flush)
+	__must_hold(&mmu->lock);
 
 #endif /* LODGE_MMU_NOTIFIER_H */

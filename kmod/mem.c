@@ -1,0 +1,976 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mem.c - a guest's memory: slots, faults, access from the host, dirty log
+ *
+ * Who may look at a slot, and how long:
+ *  - with interrupts off, or under RCU: the table of slots and all its slots;
+ *  - under lodge_mem.srcu: a slot found so, over accesses that sleep;
+ *  - under mmu.lock: the table, and any slot found before if lodge_mmu_stale()
+ *    says no, since each change of slots makes all looked-up pages stale.
+ */
+#include <linux/bitmap.h>
+#include <linux/errno.h>
+#include <linux/lodge.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/pfn.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/processor.h>
+
+#include "alloc.h"
+#include "compat.h"
+#include "mem.h"
+#include "mmu/host.h"
+
+/* Changes of the owner's memory that a fault sits out before the guest tries again */
+#define FAULT_TRIES	4
+
+/* Words of a dirty bitmap that are read at once, with one flush */
+#define LOG_WORDS	(PAGE_SIZE / sizeof(u64))
+
+/**
+ * struct mem_slot - a window on the owner's memory, constant but for @dirty
+ * @gpa: guest-physical start
+ * @len: bytes
+ * @hva: owner's address of @gpa
+ * @id: number it has for the owner
+ * @flags: LODGE_SLOT_*
+ * @dirty: with LODGE_SLOT_LOG_DIRTY, a bit a page, changed atomically
+ * @rcu: to free it
+ */
+struct mem_slot {
+	gpa_t gpa;
+	u64 len;
+	unsigned long hva;
+	u32 id;
+	u32 flags;
+	unsigned long *dirty;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct mem_slots - the slots of a VM; replaced as a whole
+ * @rcu: to free it
+ * @nr: how many
+ * @hint: index of one found lately; any value is harmless
+ * @slot: by guest-physical address
+ */
+struct mem_slots {
+	struct rcu_head rcu;
+	unsigned int nr;
+	unsigned int hint;
+	struct mem_slot *slot[];
+};
+
+/**
+ * struct fault - an access that found no mapping
+ * @gpa: page
+ * @access: LODGE_MEM_*
+ * @seq: the owner's memory as of when the rest was found
+ * @slot: with @gpa in it; valid only under the lock and while @seq is not stale
+ * @hva: owner's address of the page
+ * @host: how the host maps it
+ */
+struct fault {
+	gpa_t gpa;
+	unsigned int access;
+	unsigned long seq;
+	const struct mem_slot *slot;
+	unsigned long hva;
+	struct lodge_host_page host;
+};
+
+static struct lodge_mem *mem_of(struct lodge_mmu *mmu)
+{
+	return container_of(mmu, struct lodge_mem, mmu);
+}
+
+/* The table for those who hold a lock that keeps it. */
+static struct mem_slots *slots_locked(struct lodge_mem *mem)
+{
+	return rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->mmu.lock) ||
+					 lockdep_is_held(&mem->slots_lock));
+}
+
+static struct mem_slot *find(struct mem_slots *slots, gpa_t gpa)
+{
+	unsigned int lo = 0, hi = slots->nr, mid = READ_ONCE(slots->hint);
+	struct mem_slot *slot;
+
+	if (mid < hi) {
+		slot = slots->slot[mid];
+		if (gpa - slot->gpa < slot->len)
+			return slot;
+	}
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		slot = slots->slot[mid];
+		if (gpa - slot->gpa < slot->len) {
+			WRITE_ONCE(slots->hint, mid);
+			return slot;
+		}
+		if (gpa < slot->gpa)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
+/* The guest chose gpa: not even speculatively may it lead out of the slot. */
+static unsigned long hva_of(const struct mem_slot *slot, gpa_t gpa)
+{
+	return slot->hva + array_index_nospec(gpa - slot->gpa, slot->len);
+}
+
+static void mark(const struct mem_slot *slot, gpa_t gpa, size_t len)
+{
+	unsigned long nr = (gpa - slot->gpa) >> PAGE_SHIFT;
+	unsigned long last = (gpa - slot->gpa + len - 1) >> PAGE_SHIFT;
+
+	if (!slot->dirty)
+		return;
+	for (; nr <= last; nr++) {
+		if (!test_bit(nr, slot->dirty))
+			set_bit(nr, slot->dirty);
+	}
+}
+
+/* ---- the notifier's side ------------------------------------------------- */
+
+static void stale(struct lodge_mmu *mmu)
+{
+	atomic_long_inc(&mem_of(mmu)->tlb_gen);
+}
+
+static void flush(struct lodge_mmu *mmu)
+{
+	struct lodge_mem *mem = mem_of(mmu);
+
+	/*
+	 * Full barriers on both sides: after the change of the tables, before
+	 * the look at who is in guest mode.  A vCPU tells that it enters, full
+	 * barrier, reads the number: one of the two sees the other.
+	 */
+	atomic_long_inc_return(&mem->tlb_gen);
+	mem->ops->kick(mem);
+}
+
+/* What of [start, end) is in the slot, as guest-physical range. */
+static bool clip(const struct mem_slot *slot, unsigned long start, unsigned long end,
+		 gpa_t *from, gpa_t *to)
+{
+	unsigned long s = max(start & PAGE_MASK, slot->hva);
+	unsigned long e = min(end, slot->hva + (unsigned long)slot->len);
+
+	if (s >= e)
+		return false;
+	*from = slot->gpa + (s - slot->hva);
+	*to = slot->gpa + (PAGE_ALIGN(e) - slot->hva);
+	return true;
+}
+
+static void unmap(struct lodge_mmu *mmu, unsigned long start, unsigned long end,
+		  bool may_sleep, bool *do_flush)
+{
+	struct lodge_mem *mem = mem_of(mmu);
+	struct mem_slots *slots;
+	gpa_t from, to;
+	unsigned int i;
+
+again:
+	slots = slots_locked(mem);
+	for (i = 0; i < slots->nr; i++) {
+		if (!clip(slots->slot[i], start, end, &from, &to))
+			continue;
+		lodge_mmu_zap(mmu, from, to, may_sleep, do_flush);
+		/* the lock may have been dropped in between, and @slots freed */
+		if (slots != slots_locked(mem))
+			goto again;
+	}
+}
+
+static bool age(struct lodge_mmu *mmu, unsigned long start, unsigned long end, bool clear,
+		bool *do_flush)
+{
+	struct mem_slots *slots = slots_locked(mem_of(mmu));
+	bool young = false;
+	gpa_t from, to;
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++) {
+		if (clip(slots->slot[i], start, end, &from, &to))
+			young |= lodge_ept_age(&mmu->ept, from, to, clear, do_flush);
+	}
+	return young;
+}
+
+static const struct lodge_mmu_ops mmu_ops = {
+	.flush = flush,
+	.stale = stale,
+	.unmap = unmap,
+	.age = age,
+};
+
+/* ---- life ---------------------------------------------------------------- */
+
+/**
+ * lodge_mem_init() - guest memory of the calling process, without any slot
+ * @mem: to be set up, zeroed
+ * @ops: not copied; may be called before this returns
+ * @caps: copied
+ *
+ * Return: 0, -ENOMEM, -EINVAL for caps that cannot be, -EINTR if killed.  On
+ * failure nothing is left to destroy.
+ */
+int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
+		   const struct lodge_ept_caps *caps)
+{
+	unsigned int bits = min_t(unsigned int, boot_cpu_data.x86_phys_bits,
+				  caps->levels == 5 ? 57 : 48);
+	struct mem_slots *slots;
+	int ret;
+
+	mem->ops = ops;
+	mem->gpa_limit = BIT_ULL(bits);
+	atomic_long_set(&mem->tlb_gen, 1);
+	mutex_init(&mem->slots_lock);
+	slots = lodge_alloc(struct_size(slots, slot, 0), GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return -ENOMEM;
+	rcu_assign_pointer(mem->slots, slots);
+	ret = init_srcu_struct(&mem->srcu);
+	if (ret)
+		goto err_slots;
+	ret = lodge_mmu_init(&mem->mmu, &mmu_ops, caps);
+	if (ret)
+		goto err_srcu;
+	return 0;
+
+err_srcu:
+	cleanup_srcu_struct(&mem->srcu);
+err_slots:
+	kfree(slots);
+	return ret;
+}
+
+/**
+ * lodge_mem_destroy() - free all; may sleep
+ * @mem: no vCPU uses it any more; its owner may have exited long ago
+ */
+void lodge_mem_destroy(struct lodge_mem *mem)
+{
+	struct mem_slots *slots;
+	unsigned int i;
+
+	lodge_mmu_destroy(&mem->mmu);
+	cleanup_srcu_struct(&mem->srcu);
+	slots = rcu_dereference_protected(mem->slots, true);
+	for (i = 0; i < slots->nr; i++) {
+		kvfree(slots->slot[i]->dirty);
+		kfree(slots->slot[i]);
+	}
+	kfree(slots);
+}
+
+/* ---- slots --------------------------------------------------------------- */
+
+/* The one place that says which guest-physical ranges can be memory. */
+static bool range_ok(const struct lodge_mem *mem, gpa_t gpa, u64 len)
+{
+	return len && !((gpa | len) & ~PAGE_MASK) && gpa < mem->gpa_limit &&
+	       len <= mem->gpa_limit - gpa && len >> PAGE_SHIFT <= LODGE_MEM_MAX_PAGES;
+}
+
+static int check_slot(const struct lodge_mem *mem, const struct lodge_slot *arg)
+{
+	unsigned long top = current->mm->task_size;
+
+	if (arg->slot >= LODGE_MEM_MAX_SLOTS || arg->pad ||
+	    arg->flags & ~(LODGE_SLOT_READONLY | LODGE_SLOT_LOG_DIRTY))
+		return -EINVAL;
+	if (!arg->len)
+		return 0;
+	if (!range_ok(mem, arg->gpa, arg->len) || arg->hva & ~PAGE_MASK)
+		return -EINVAL;
+	/* access_ok() lets addresses pass that alias others in a table walk */
+	if (arg->hva >= top || arg->len > top - arg->hva ||
+	    !access_ok((void __user *)(unsigned long)arg->hva, arg->len))
+		return -EFAULT;
+	return 0;
+}
+
+static struct mem_slot *make_slot(const struct lodge_slot *arg)
+{
+	struct mem_slot *slot = lodge_alloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
+
+	if (!slot)
+		return NULL;
+	slot->id = arg->slot;
+	slot->flags = arg->flags;
+	slot->gpa = arg->gpa;
+	slot->len = arg->len;
+	slot->hva = arg->hva;
+	if (slot->flags & LODGE_SLOT_LOG_DIRTY) {
+		slot->dirty = lodge_alloc_large(BITS_TO_LONGS(slot->len >> PAGE_SHIFT) *
+						sizeof(long), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (!slot->dirty) {
+			kfree(slot);
+			return NULL;
+		}
+	}
+	return slot;
+}
+
+static struct mem_slot *find_id(const struct mem_slots *slots, u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++) {
+		if (slots->slot[i]->id == id)
+			return slots->slot[i];
+	}
+	return NULL;
+}
+
+/* A copy of the table with old left out and slot, if any, put in. NULL: no memory. */
+static struct mem_slots *copy_slots(const struct mem_slots *from, const struct mem_slot *old,
+				    struct mem_slot *slot)
+{
+	struct mem_slots *to = lodge_alloc(struct_size(to, slot, from->nr + 1),
+					   GFP_KERNEL_ACCOUNT);
+	struct mem_slot *s;
+	unsigned int i;
+
+	if (!to)
+		return NULL;
+	for (i = 0; i < from->nr; i++) {
+		s = from->slot[i];
+		if (s == old)
+			continue;
+		if (slot && slot->gpa < s->gpa) {
+			to->slot[to->nr++] = slot;
+			slot = NULL;
+		}
+		to->slot[to->nr++] = s;
+	}
+	if (slot)
+		to->slot[to->nr++] = slot;
+	return to;
+}
+
+static bool overlaps(const struct mem_slots *slots, const struct mem_slot *old,
+		     const struct mem_slot *slot)
+{
+	const struct mem_slot *s;
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++) {
+		s = slots->slot[i];
+		if (s != old && slot->gpa < s->gpa + s->len && s->gpa < slot->gpa + slot->len)
+			return true;
+	}
+	return false;
+}
+
+static bool same_place(const struct mem_slot *a, const struct mem_slot *b)
+{
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva;
+}
+
+/*
+ * Bring the nested tables in line with a slot that replaces another, which was
+ * published before, so that faults map nothing of the old one any more.
+ */
+static void drop(struct lodge_mem *mem, const struct mem_slot *old, const struct mem_slot *slot,
+		 bool *do_flush)
+{
+	struct lodge_mmu *mmu = &mem->mmu;
+	gpa_t gpa = old->gpa, end = old->gpa + old->len;
+
+	/* only the log was turned on: what is mapped may stay, but for its size */
+	if (slot && same_place(old, slot) && (old->flags ^ slot->flags) == LODGE_SLOT_LOG_DIRTY &&
+	    slot->dirty) {
+		while ((gpa = lodge_ept_protect(&mmu->ept, gpa, end, do_flush)) < end)
+			lodge_mmu_break(mmu, true, do_flush);
+		return;
+	}
+	lodge_mmu_zap(mmu, gpa, end, true, do_flush);
+	lodge_ept_prune(&mmu->ept, gpa, end, do_flush);
+}
+
+static void publish(struct lodge_mem *mem, struct mem_slots *to, struct mem_slot *old,
+		    struct mem_slot *slot)
+{
+	struct mem_slots *from = slots_locked(mem);
+	bool do_flush = false;
+
+	spin_lock(&mem->mmu.lock);
+	rcu_assign_pointer(mem->slots, to);
+	WRITE_ONCE(mem->mmu.seq, mem->mmu.seq + 1);
+	if (old)
+		drop(mem, old, slot, &do_flush);
+	lodge_mmu_unlock(&mem->mmu, do_flush);
+	kfree_rcu(from, rcu);
+	if (!old)
+		return;
+	/* nobody reads or writes the old memory any more once this returns */
+	synchronize_srcu(&mem->srcu);
+	if (!slot || slot->dirty != old->dirty)
+		kvfree(old->dirty);
+	kfree_rcu(old, rcu);
+}
+
+/* Put slot (may be NULL) in the place of number id; it is the table's from then on. */
+static int replace(struct lodge_mem *mem, u32 id, struct mem_slot *slot)
+{
+	struct mem_slots *from = slots_locked(mem), *to;
+	struct mem_slot *old = find_id(from, id);
+	unsigned long *fresh;
+
+	if (!slot && !old)
+		return -ENOENT;
+	if (slot && overlaps(from, old, slot))
+		return -EEXIST;
+	to = copy_slots(from, old, slot);
+	if (!to)
+		return -ENOMEM;
+	if (slot && old && slot->dirty && old->dirty && same_place(slot, old)) {
+		fresh = slot->dirty;
+		slot->dirty = old->dirty;
+		kvfree(fresh);
+	}
+	publish(mem, to, old, slot);
+	return 0;
+}
+
+/**
+ * lodge_mem_set_slot() - add, replace or remove a slot
+ * @mem: of the calling process
+ * @arg: as from user space, of the full size
+ *
+ * When this returns, neither the guest nor anybody on its behalf reaches memory
+ * of the slot that was there before.  A log of dirty pages is kept over a
+ * change of other flags.  May sleep; not from within an access to @mem.
+ *
+ * Return: 0; -EIO from a foreign address space; -EINVAL for an unknown flag,
+ * a slot number or a range that cannot be; -EFAULT for owner's addresses that
+ * cannot be; -EEXIST if it overlaps another slot; -ENOENT if there is nothing
+ * to remove; -ENOMEM; -EINTR if killed.
+ */
+int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg)
+{
+	struct mem_slot *slot = NULL;
+	int ret;
+
+	if (current->mm != mem->mmu.mm)
+		return -EIO;
+	ret = check_slot(mem, arg);
+	if (ret)
+		return ret;
+	if (arg->len) {
+		slot = make_slot(arg);
+		if (!slot)
+			return -ENOMEM;
+	}
+	ret = mutex_lock_killable(&mem->slots_lock);
+	if (!ret) {
+		ret = replace(mem, arg->slot, slot);
+		mutex_unlock(&mem->slots_lock);
+	}
+	if (ret && slot) {
+		kvfree(slot->dirty);
+		kfree(slot);
+	}
+	return ret;
+}
+
+/* ---- faults -------------------------------------------------------------- */
+
+/*
+ * Slot and host page of a fault, in one stretch with interrupts off, which
+ * keeps both the slots and the host's page tables.
+ */
+static int look_up(struct lodge_mem *mem, struct fault *f)
+{
+	int ret = 0;
+
+	local_irq_disable();
+	f->seq = lodge_mmu_seq(&mem->mmu);
+	f->slot = find(rcu_dereference_sched(mem->slots), f->gpa);
+	if (!f->slot || (f->access & LODGE_MEM_WRITE && f->slot->flags & LODGE_SLOT_READONLY)) {
+		ret = LODGE_MEM_MMIO;
+	} else {
+		f->hva = hva_of(f->slot, f->gpa);
+		lodge_host_walk(mem->mmu.mm, f->hva, &f->host);
+	}
+	local_irq_enable();
+	return ret;
+}
+
+/* The largest leaf that host, slot and access allow. */
+static int fit(const struct lodge_mem *mem, const struct fault *f)
+{
+	const struct lodge_ept_caps *caps = &mem->mmu.ept.caps;
+	const struct mem_slot *slot = f->slot;
+	u64 size, start;
+	int level;
+
+	if (slot->dirty || (caps->no_exec_huge && f->access & LODGE_MEM_EXEC))
+		return LODGE_EPT_4K;
+	for (level = f->host.level; level > LODGE_EPT_4K; level--) {
+		if (!(level == LODGE_EPT_2M ? caps->page_2m : caps->page_1g))
+			continue;
+		size = lodge_ept_size(level);
+		start = f->gpa & ~(size - 1);
+		if (!((f->gpa ^ f->hva) & (size - 1)) && start >= slot->gpa &&
+		    start + size <= slot->gpa + slot->len)
+			break;
+	}
+	return level;
+}
+
+static u64 rights(const struct lodge_mem *mem, const struct fault *f)
+{
+	const struct mem_slot *slot = f->slot;
+	u64 attr = LODGE_EPT_R | LODGE_EPT_X | LODGE_EPT_A | LODGE_EPT_MEMTYPE;
+
+	if (!f->host.writable || slot->flags & LODGE_SLOT_READONLY)
+		return attr;
+	/* D is preset where nobody asks, for then the processor need not set (and log) it */
+	if (!slot->dirty || f->access & LODGE_MEM_WRITE)
+		return attr | LODGE_EPT_W | LODGE_EPT_D;
+	return mem->mmu.ept.caps.pml ? attr | LODGE_EPT_W : attr;
+}
+
+/* Map what was looked up. Return: 0, -EAGAIN if it is out of date, -ENOMEM. */
+static int map(struct lodge_mem *mem, const struct fault *f)
+{
+	struct lodge_mmu *mmu = &mem->mmu;
+	int ret;
+
+	if (READ_ONCE(mmu->ept.nspare) < mmu->ept.caps.levels - 1) {
+		ret = lodge_mmu_topup(mmu);
+		if (ret)
+			return ret;
+	}
+	spin_lock(&mmu->lock);
+	if (lodge_mmu_stale(mmu, f->seq, f->hva, lodge_ept_size(f->host.level))) {
+		spin_unlock(&mmu->lock);
+		return -EAGAIN;
+	}
+	ret = lodge_ept_map(&mmu->ept, f->gpa, f->host.hpa, fit(mem, f), rights(mem, f));
+	if (ret >= 0 && f->access & LODGE_MEM_WRITE)
+		mark(f->slot, f->gpa, PAGE_SIZE);
+	lodge_mmu_unlock(mmu, ret > 0);
+	/* others took the tables that were laid in */
+	return ret < 0 ? -EAGAIN : 0;
+}
+
+/* The host has no page that would do: have it make one, and map that. */
+static int fault_in(struct lodge_mem *mem, struct fault *f)
+{
+	bool write = f->access & LODGE_MEM_WRITE;
+	struct page *page;
+	u64 hpa;
+	int ret;
+
+	/*
+	 * This also marks a page that is written to as dirty, before any
+	 * notifier that takes the mapping away, which is all that the host
+	 * needs in order not to lose what the guest writes.
+	 */
+	ret = get_user_pages_unlocked(f->hva, 1, &page, LODGE_FOLL_FAULT | (write ? FOLL_WRITE : 0));
+	if (ret == -ENOMEM || ret == -EHWPOISON || ret == -EINTR || ret == -EAGAIN)
+		return ret;
+	if (ret != 1)
+		return ret == -ERESTARTSYS ? -EINTR : -EFAULT;
+	hpa = PFN_PHYS(page_to_pfn(page));
+	local_irq_disable();
+	lodge_host_walk(mem->mmu.mm, f->hva, &f->host);
+	local_irq_enable();
+	if (!f->host.level || f->host.hpa != hpa || f->host.odd) {
+		/* sound all the same: if the page is not in place any more, @seq tells */
+		f->host.hpa = hpa;
+		f->host.writable = write;
+		if (!f->host.level)
+			f->host.uncached = false;
+		f->host.level = LODGE_EPT_4K;
+	} else if (write && !f->host.writable) {
+		ret = -EAGAIN;
+	} else if (!write) {
+		f->host.writable &= f->host.dirty;
+	}
+	if (f->host.uncached)
+		ret = -EFAULT;
+	if (ret > 0)
+		ret = map(mem, f);
+	put_page(page);
+	return ret;
+}
+
+/**
+ * lodge_mem_fault() - map what the guest did not find in its nested tables
+ * @mem: of the calling process
+ * @gpa: guest-physical address of the access
+ * @access: LODGE_MEM_READ, _WRITE or _EXEC, or several
+ *
+ * To be called with interrupts on; may sleep.
+ *
+ * Return: 0, let the guest try again (after a look at pending signals);
+ * LODGE_MEM_MMIO, there is no slot or it is a write to a read-only one;
+ * -EFAULT, the owner has no memory there, no right to it, or not of a kind
+ * that can be mapped; -EHWPOISON; -ENOMEM; -EINTR, a signal is pending.
+ */
+int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access)
+{
+	struct fault f = { .gpa = gpa & PAGE_MASK, .access = access };
+	int ret, tries;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	for (tries = 0; tries < FAULT_TRIES; tries++) {
+		ret = look_up(mem, &f);
+		if (ret)
+			return ret;
+		if (f.host.level && !f.host.odd && !f.host.uncached &&
+		    (!(access & LODGE_MEM_WRITE) || (f.host.writable && f.host.dirty))) {
+			f.host.writable &= f.host.dirty;
+			ret = map(mem, &f);
+		} else {
+			ret = fault_in(mem, &f);
+		}
+		if (ret != -EAGAIN)
+			return ret;
+	}
+	cond_resched();
+	return 0;
+}
+
+/* ---- access from the host ------------------------------------------------ */
+
+/* The slot at gpa; the caller holds mem->srcu. */
+static struct mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
+{
+	struct mem_slot *slot;
+
+	rcu_read_lock();
+	slot = find(rcu_dereference(mem->slots), gpa);
+	rcu_read_unlock();
+	return slot;
+}
+
+/* Aligned words are read and written at once, as the guest's processor would. */
+static int copy_in(void *buf, const void __user *from, size_t len)
+{
+	if (!((unsigned long)from % len)) {
+		switch (len) {
+		case 1:
+			return get_user(*(u8 *)buf, (const u8 __user *)from);
+		case 2:
+			return get_user(*(u16 *)buf, (const u16 __user *)from);
+		case 4:
+			return get_user(*(u32 *)buf, (const u32 __user *)from);
+		case 8:
+			return get_user(*(u64 *)buf, (const u64 __user *)from);
+		}
+	}
+	return copy_from_user(buf, from, len) ? -EFAULT : 0;
+}
+
+static int copy_out(void __user *to, const void *buf, size_t len)
+{
+	if (!((unsigned long)to % len)) {
+		switch (len) {
+		case 1:
+			return put_user(*(const u8 *)buf, (u8 __user *)to);
+		case 2:
+			return put_user(*(const u16 *)buf, (u16 __user *)to);
+		case 4:
+			return put_user(*(const u32 *)buf, (u32 __user *)to);
+		case 8:
+			return put_user(*(const u64 *)buf, (u64 __user *)to);
+		}
+	}
+	return copy_to_user(to, buf, len) ? -EFAULT : 0;
+}
+
+/**
+ * lodge_mem_read() - copy from guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @buf: result, undefined after an error
+ * @len: bytes; may span slots
+ *
+ * An aligned read of 1, 2, 4 or 8 bytes is atomic.
+ *
+ * Return: 0, LODGE_MEM_MMIO if some of it is in no slot, -EFAULT.
+ */
+int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
+{
+	struct mem_slot *slot;
+	int idx, ret = 0;
+	size_t n;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	for (; len && !ret; gpa += n, buf += n, len -= n) {
+		n = 0;
+		idx = srcu_read_lock(&mem->srcu);
+		slot = slot_at(mem, gpa);
+		if (slot) {
+			n = min_t(u64, len, slot->gpa + slot->len - gpa);
+			ret = copy_in(buf, (const void __user *)hva_of(slot, gpa), n);
+		} else {
+			ret = LODGE_MEM_MMIO;
+		}
+		srcu_read_unlock(&mem->srcu, idx);
+	}
+	return ret;
+}
+
+/**
+ * lodge_mem_write() - copy to guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @buf: what to write
+ * @len: bytes; may span slots; after an error some may have been written
+ *
+ * An aligned write of 1, 2, 4 or 8 bytes is atomic.  Pages are logged as dirty.
+ *
+ * Return: 0, LODGE_MEM_MMIO if some of it is in no slot or a read-only one,
+ * -EFAULT.
+ */
+int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len)
+{
+	struct mem_slot *slot;
+	int idx, ret = 0;
+	size_t n;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	for (; len && !ret; gpa += n, buf += n, len -= n) {
+		n = 0;
+		idx = srcu_read_lock(&mem->srcu);
+		slot = slot_at(mem, gpa);
+		if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
+			n = min_t(u64, len, slot->gpa + slot->len - gpa);
+			ret = copy_out((void __user *)hva_of(slot, gpa), buf, n);
+			/* after the write: marked before, it could be missed */
+			mark(slot, gpa, n);
+		} else {
+			ret = LODGE_MEM_MMIO;
+		}
+		srcu_read_unlock(&mem->srcu, idx);
+	}
+	return ret;
+}
+
+/* A locked compare-and-exchange of user memory: 0, 1 if it differed, -EFAULT. */
+static int cmpxchg_user(unsigned long hva, u64 *old, u64 new, unsigned int len)
+{
+	int ret = -EFAULT;
+
+	if (!access_ok((void __user *)hva, len))
+		return ret;
+	switch (len) {
+	case 1: {
+		u8 val = *old;
+
+		ret = __try_cmpxchg_user((u8 __user *)hva, &val, (u8)new, efault1);
+		*old = val;
+		break;
+	}
+	case 2: {
+		u16 val = *old;
+
+		ret = __try_cmpxchg_user((u16 __user *)hva, &val, (u16)new, efault2);
+		*old = val;
+		break;
+	}
+	case 4: {
+		u32 val = *old;
+
+		ret = __try_cmpxchg_user((u32 __user *)hva, &val, (u32)new, efault4);
+		*old = val;
+		break;
+	}
+	case 8:
+		ret = __try_cmpxchg_user((u64 __user *)hva, old, new, efault8);
+		break;
+	}
+	return ret;
+}
+
+/**
+ * lodge_mem_cmpxchg() - LOCK CMPXCHG on guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address; the operand lies within one cache line, since
+ *	the host kernel may not survive a lock across two
+ * @old: value expected; the value found if it differs
+ * @new: value to store
+ * @len: 1, 2, 4 or 8 bytes
+ *
+ * Atomic against the guest, other callers and user space.
+ *
+ * Return: 0 if stored, -EAGAIN if *@old differed, LODGE_MEM_MMIO, -EFAULT,
+ * -EINVAL for another @len or an operand across cache lines.
+ */
+int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len)
+{
+	struct mem_slot *slot;
+	int idx, ret;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	if ((len != 1 && len != 2 && len != 4 && len != 8) || gpa % 64 + len > 64)
+		return -EINVAL;
+	idx = srcu_read_lock(&mem->srcu);
+	slot = slot_at(mem, gpa);
+	if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
+		ret = cmpxchg_user(hva_of(slot, gpa), old, new, len);
+		if (!ret)
+			mark(slot, gpa, len);
+		else if (ret > 0)
+			ret = -EAGAIN;
+	} else {
+		ret = LODGE_MEM_MMIO;
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret;
+}
+
+/* ---- dirty log ----------------------------------------------------------- */
+
+/**
+ * lodge_mem_mark_dirty() - log a page as written to
+ * @mem: any
+ * @gpa: guest-physical address; nothing happens if it is in no slot with a log
+ *
+ * For each record of page-modification logging.  Does not sleep; interrupts
+ * may be off.
+ */
+void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa)
+{
+	struct mem_slot *slot;
+	int idx = srcu_read_lock(&mem->srcu);
+
+	slot = slot_at(mem, gpa);
+	if (slot)
+		mark(slot, gpa & PAGE_MASK, PAGE_SIZE);
+	srcu_read_unlock(&mem->srcu, idx);
+}
+
+/* Take n words of a log, and have the next write to each page in it noticed. */
+static void take_log(struct lodge_mem *mem, const struct mem_slot *slot, unsigned long first,
+		     unsigned long n, unsigned long *to)
+{
+	struct lodge_mmu *mmu = &mem->mmu;
+	unsigned long i, nr;
+	bool do_flush = false;
+	gpa_t gpa;
+
+	spin_lock(&mmu->lock);
+	for (i = 0; i < n; i++) {
+		to[i] = 0;
+		if (!READ_ONCE(slot->dirty[first + i]))
+			continue;
+		to[i] = xchg(&slot->dirty[first + i], 0);
+		for_each_set_bit(nr, &to[i], BITS_PER_LONG) {
+			gpa = slot->gpa + (((first + i) * BITS_PER_LONG + nr) << PAGE_SHIFT);
+			lodge_ept_protect(&mmu->ept, gpa, gpa + PAGE_SIZE, &do_flush);
+		}
+		lodge_mmu_break(mmu, true, &do_flush);
+	}
+	lodge_mmu_unlock(mmu, do_flush);
+}
+
+/* Copy n words of a log to user space; what cannot be delivered stays in it. */
+static int give_log(struct lodge_mem *mem, const struct mem_slot *slot, unsigned long first,
+		    unsigned long n, unsigned long *buf, u64 __user *to, bool peek)
+{
+	unsigned long i;
+
+	if (peek) {
+		for (i = 0; i < n; i++)
+			buf[i] = READ_ONCE(slot->dirty[first + i]);
+	} else {
+		take_log(mem, slot, first, n, buf);
+	}
+	if (!copy_to_user(to, buf, n * sizeof(*buf)))
+		return 0;
+	for (i = 0; !peek && i < n; i++) {
+		for (; buf[i]; buf[i] &= buf[i] - 1)
+			set_bit((first + i) * BITS_PER_LONG + __ffs(buf[i]), slot->dirty);
+	}
+	return -EFAULT;
+}
+
+static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg, unsigned long *buf)
+{
+	const struct mem_slot *slot = find_id(slots_locked(mem), arg->slot);
+	u64 __user *to = (u64 __user *)(unsigned long)arg->bitmap;
+	unsigned long first, last, n;
+	int ret = 0;
+	u64 pages;
+
+	if (!slot || !slot->dirty)
+		return -ENOENT;
+	pages = slot->len >> PAGE_SHIFT;
+	if (arg->first_page >= pages || arg->npages > pages - arg->first_page ||
+	    (arg->npages % BITS_PER_LONG && arg->first_page + arg->npages != pages))
+		return -EINVAL;
+	/* a vCPU that leaves the guest also delivers what its processor logged */
+	if (mem->mmu.ept.caps.pml)
+		mem->ops->kick(mem);
+	first = arg->first_page / BITS_PER_LONG;
+	last = first + BITS_TO_LONGS(arg->npages);
+	for (; first < last && !ret; first += n, to += n) {
+		n = min(last - first, LOG_WORDS);
+		ret = give_log(mem, slot, first, n, buf, to, arg->flags & LODGE_DIRTY_PEEK);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	return ret;
+}
+
+/**
+ * lodge_mem_get_dirty() - read, and clear, the log of a slot's pages
+ * @mem: of the calling process
+ * @arg: as from user space, of the full size
+ *
+ * A page that is written to after it was read here is found by the next call.
+ * With page-modification logging that holds for a running vCPU too, but writes
+ * made before this call may show up only in the next: stop the vCPUs first
+ * where it must be the last call.  May sleep.
+ *
+ * Return: 0; -EIO from a foreign address space; -EINVAL for an unknown flag or
+ * pages that the slot does not have; -ENOENT without such a slot or without a
+ * log; -EFAULT, with nothing lost but what was copied; -ENOMEM; -EINTR if killed.
+ */
+int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg)
+{
+	unsigned long *buf;
+	int ret;
+
+	if (current->mm != mem->mmu.mm)
+		return -EIO;
+	if (arg->flags & ~LODGE_DIRTY_PEEK || arg->pad || arg->first_page % BITS_PER_LONG ||
+	    !arg->npages)
+		return -EINVAL;
+	buf = lodge_alloc_page(GFP_KERNEL_ACCOUNT, NUMA_NO_NODE);
+	if (!buf)
+		return -ENOMEM;
+	ret = mutex_lock_killable(&mem->slots_lock);
+	if (!ret) {
+		ret = read_log(mem, arg, buf);
+		mutex_unlock(&mem->slots_lock);
+	}
+	free_page((unsigned long)buf);
+	return ret;
+}
