@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the simulated host reports: an IDE disk (the second channel's first) that init, PID 1 in
+ * the host, writes from the first sector on and monitor, outside, reads as it grows. Bochs writes
+ * each sector as it comes, so this streams, thousands of times faster than a serial line, and the
+ * kernel's console cannot mix with it.
+ */
+#ifndef SIMHOST_CHANNEL_H
+#define SIMHOST_CHANNEL_H
+
+#include <stdint.h>
+
+#define CHANNEL_DATA	500
+
+enum channel_type {
+	CHANNEL_STDOUT = 1,	/* of the command */
+	CHANNEL_STDERR,
+	CHANNEL_KERNEL,		/* the kernel log from its first line on, text */
+	CHANNEL_READY,		/* set-up is over, the command starts; no data */
+	CHANNEL_FILE,		/* the next part of a file asked for by --get */
+	CHANNEL_FILE_END,	/* int32_t: 0 or why it could not be read (errno) */
+	CHANNEL_VERDICT,	/* struct verdict; nothing follows */
+};
+
+struct sector {
+	uint32_t seq;			/* from 1 on */
+	uint16_t len;
+	uint16_t type;
+	uint8_t data[CHANNEL_DATA];
+	uint32_t check;			/* ~seq; written last */
+};
+
+_Static_assert(sizeof(struct sector) == 512, "sector");
+
+/* How it went. */
+struct verdict {
+	int32_t ran;		/* 0: the set-up failed and the command was not started */
+	int32_t status;		/* of the command, or of the set-up; 128 + signal */
+	uint32_t taint;		/* /proc/sys/kernel/tainted */
+	uint32_t complaints;	/* lines in the kernel log that tell of a fault */
+	char first[160];	/* the first of them */
+};
+
+#endif
