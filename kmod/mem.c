@@ -8,15 +8,12 @@
  *  - under mmu.lock: the table, and any slot found before if lodge_mmu_stale()
  *    says no, since each change of slots makes all looked-up pages stale.
  */
-#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/lodge.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/pfn.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/processor.h>
@@ -25,46 +22,10 @@
 #include "compat.h"
 #include "mem.h"
 #include "mmu/host.h"
+#include "mmu/slots.h"
 
 /* Changes of the owner's memory that a fault sits out before the guest tries again */
 #define FAULT_TRIES	4
-
-/* Words of a dirty bitmap that are read at once, with one flush */
-#define LOG_WORDS	(PAGE_SIZE / sizeof(u64))
-
-/**
- * struct mem_slot - a window on the owner's memory, constant but for @dirty
- * @gpa: guest-physical start
- * @len: bytes
- * @hva: owner's address of @gpa
- * @id: number it has for the owner
- * @flags: LODGE_SLOT_*
- * @dirty: with LODGE_SLOT_LOG_DIRTY, a bit a page, changed atomically
- * @rcu: to free it
- */
-struct mem_slot {
-	gpa_t gpa;
-	u64 len;
-	unsigned long hva;
-	u32 id;
-	u32 flags;
-	unsigned long *dirty;
-	struct rcu_head rcu;
-};
-
-/**
- * struct mem_slots - the slots of a VM; replaced as a whole
- * @rcu: to free it
- * @nr: how many
- * @hint: index of one found lately; any value is harmless
- * @slot: by guest-physical address
- */
-struct mem_slots {
-	struct rcu_head rcu;
-	unsigned int nr;
-	unsigned int hint;
-	struct mem_slot *slot[];
-};
 
 /**
  * struct fault - an access that found no mapping
@@ -79,7 +40,7 @@ struct fault {
 	gpa_t gpa;
 	unsigned int access;
 	unsigned long seq;
-	const struct mem_slot *slot;
+	const struct lodge_mem_slot *slot;
 	unsigned long hva;
 	struct lodge_host_page host;
 };
@@ -90,54 +51,10 @@ static struct lodge_mem *mem_of(struct lodge_mmu *mmu)
 }
 
 /* The table for those who hold a lock that keeps it. */
-static struct mem_slots *slots_locked(struct lodge_mem *mem)
+static struct lodge_mem_slots *slots_locked(struct lodge_mem *mem)
 {
 	return rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->mmu.lock) ||
 					 lockdep_is_held(&mem->slots_lock));
-}
-
-static struct mem_slot *find(struct mem_slots *slots, gpa_t gpa)
-{
-	unsigned int lo = 0, hi = slots->nr, mid = READ_ONCE(slots->hint);
-	struct mem_slot *slot;
-
-	if (mid < hi) {
-		slot = slots->slot[mid];
-		if (gpa - slot->gpa < slot->len)
-			return slot;
-	}
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		slot = slots->slot[mid];
-		if (gpa - slot->gpa < slot->len) {
-			WRITE_ONCE(slots->hint, mid);
-			return slot;
-		}
-		if (gpa < slot->gpa)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return NULL;
-}
-
-/* The guest chose gpa: not even speculatively may it lead out of the slot. */
-static unsigned long hva_of(const struct mem_slot *slot, gpa_t gpa)
-{
-	return slot->hva + array_index_nospec(gpa - slot->gpa, slot->len);
-}
-
-static void mark(const struct mem_slot *slot, gpa_t gpa, size_t len)
-{
-	unsigned long nr = (gpa - slot->gpa) >> PAGE_SHIFT;
-	unsigned long last = (gpa - slot->gpa + len - 1) >> PAGE_SHIFT;
-
-	if (!slot->dirty)
-		return;
-	for (; nr <= last; nr++) {
-		if (!test_bit(nr, slot->dirty))
-			set_bit(nr, slot->dirty);
-	}
 }
 
 /* ---- the notifier's side ------------------------------------------------- */
@@ -160,50 +77,39 @@ static void flush(struct lodge_mmu *mmu)
 	mem->ops->kick(mem);
 }
 
-/* What of [start, end) is in the slot, as guest-physical range. */
-static bool clip(const struct mem_slot *slot, unsigned long start, unsigned long end,
-		 gpa_t *from, gpa_t *to)
-{
-	unsigned long s = max(start & PAGE_MASK, slot->hva);
-	unsigned long e = min(end, slot->hva + (unsigned long)slot->len);
-
-	if (s >= e)
-		return false;
-	*from = slot->gpa + (s - slot->hva);
-	*to = slot->gpa + (PAGE_ALIGN(e) - slot->hva);
-	return true;
-}
-
 static void unmap(struct lodge_mmu *mmu, unsigned long start, unsigned long end,
 		  bool may_sleep, bool *do_flush)
 {
 	struct lodge_mem *mem = mem_of(mmu);
-	struct mem_slots *slots;
+	struct lodge_mem_slots *slots;
+	unsigned long version;
 	gpa_t from, to;
 	unsigned int i;
 
 again:
 	slots = slots_locked(mem);
-	for (i = 0; i < slots->nr; i++) {
-		if (!clip(slots->slot[i], start, end, &from, &to))
-			continue;
+	version = slots->version;
+	if (mem->dying && lodge_slot_clip(mem->dying, start, end, &from, &to))
 		lodge_mmu_zap(mmu, from, to, may_sleep, do_flush);
-		/* the lock may have been dropped in between, and @slots freed */
-		if (slots != slots_locked(mem))
-			goto again;
+	for (i = 0; slots_locked(mem)->version == version && i < slots->nr; i++) {
+		if (lodge_slot_clip(slots->slot[i], start, end, &from, &to))
+			lodge_mmu_zap(mmu, from, to, may_sleep, do_flush);
 	}
+	/* where the lock was dropped, @slots may have been replaced, and freed */
+	if (slots_locked(mem)->version != version)
+		goto again;
 }
 
 static bool age(struct lodge_mmu *mmu, unsigned long start, unsigned long end, bool clear,
 		bool *do_flush)
 {
-	struct mem_slots *slots = slots_locked(mem_of(mmu));
+	struct lodge_mem_slots *slots = slots_locked(mem_of(mmu));
 	bool young = false;
 	gpa_t from, to;
 	unsigned int i;
 
 	for (i = 0; i < slots->nr; i++) {
-		if (clip(slots->slot[i], start, end, &from, &to))
+		if (lodge_slot_clip(slots->slot[i], start, end, &from, &to))
 			young |= lodge_ept_age(&mmu->ept, from, to, clear, do_flush);
 	}
 	return young;
@@ -232,10 +138,11 @@ int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
 {
 	unsigned int bits = min_t(unsigned int, boot_cpu_data.x86_phys_bits,
 				  caps->levels == 5 ? 57 : 48);
-	struct mem_slots *slots;
+	struct lodge_mem_slots *slots;
 	int ret;
 
 	mem->ops = ops;
+	mem->dying = NULL;
 	mem->gpa_limit = BIT_ULL(bits);
 	atomic_long_set(&mem->tlb_gen, 1);
 	mutex_init(&mem->slots_lock);
@@ -264,16 +171,14 @@ err_slots:
  */
 void lodge_mem_destroy(struct lodge_mem *mem)
 {
-	struct mem_slots *slots;
+	struct lodge_mem_slots *slots;
 	unsigned int i;
 
 	lodge_mmu_destroy(&mem->mmu);
 	cleanup_srcu_struct(&mem->srcu);
 	slots = rcu_dereference_protected(mem->slots, true);
-	for (i = 0; i < slots->nr; i++) {
-		kvfree(slots->slot[i]->dirty);
-		kfree(slots->slot[i]);
-	}
+	for (i = 0; i < slots->nr; i++)
+		lodge_slot_free(slots->slot[i]);
 	kfree(slots);
 }
 
@@ -304,80 +209,7 @@ static int check_slot(const struct lodge_mem *mem, const struct lodge_slot *arg)
 	return 0;
 }
 
-static struct mem_slot *make_slot(const struct lodge_slot *arg)
-{
-	struct mem_slot *slot = lodge_alloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
-
-	if (!slot)
-		return NULL;
-	slot->id = arg->slot;
-	slot->flags = arg->flags;
-	slot->gpa = arg->gpa;
-	slot->len = arg->len;
-	slot->hva = arg->hva;
-	if (slot->flags & LODGE_SLOT_LOG_DIRTY) {
-		slot->dirty = lodge_alloc_large(BITS_TO_LONGS(slot->len >> PAGE_SHIFT) *
-						sizeof(long), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-		if (!slot->dirty) {
-			kfree(slot);
-			return NULL;
-		}
-	}
-	return slot;
-}
-
-static struct mem_slot *find_id(const struct mem_slots *slots, u32 id)
-{
-	unsigned int i;
-
-	for (i = 0; i < slots->nr; i++) {
-		if (slots->slot[i]->id == id)
-			return slots->slot[i];
-	}
-	return NULL;
-}
-
-/* A copy of the table with old left out and slot, if any, put in. NULL: no memory. */
-static struct mem_slots *copy_slots(const struct mem_slots *from, const struct mem_slot *old,
-				    struct mem_slot *slot)
-{
-	struct mem_slots *to = lodge_alloc(struct_size(to, slot, from->nr + 1),
-					   GFP_KERNEL_ACCOUNT);
-	struct mem_slot *s;
-	unsigned int i;
-
-	if (!to)
-		return NULL;
-	for (i = 0; i < from->nr; i++) {
-		s = from->slot[i];
-		if (s == old)
-			continue;
-		if (slot && slot->gpa < s->gpa) {
-			to->slot[to->nr++] = slot;
-			slot = NULL;
-		}
-		to->slot[to->nr++] = s;
-	}
-	if (slot)
-		to->slot[to->nr++] = slot;
-	return to;
-}
-
-static bool overlaps(const struct mem_slots *slots, const struct mem_slot *old,
-		     const struct mem_slot *slot)
-{
-	const struct mem_slot *s;
-	unsigned int i;
-
-	for (i = 0; i < slots->nr; i++) {
-		s = slots->slot[i];
-		if (s != old && slot->gpa < s->gpa + s->len && s->gpa < slot->gpa + slot->len)
-			return true;
-	}
-	return false;
-}
-
-static bool same_place(const struct mem_slot *a, const struct mem_slot *b)
+static bool same_place(const struct lodge_mem_slot *a, const struct lodge_mem_slot *b)
 {
 	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva;
 }
@@ -386,7 +218,7 @@ static bool same_place(const struct mem_slot *a, const struct mem_slot *b)
  * Bring the nested tables in line with a slot that replaces another, which was
  * published before, so that faults map nothing of the old one any more.
  */
-static void drop(struct lodge_mem *mem, const struct mem_slot *old, const struct mem_slot *slot,
+static void drop(struct lodge_mem *mem, const struct lodge_mem_slot *old, const struct lodge_mem_slot *slot,
 		 bool *do_flush)
 {
 	struct lodge_mmu *mmu = &mem->mmu;
@@ -403,40 +235,44 @@ static void drop(struct lodge_mem *mem, const struct mem_slot *old, const struct
 	lodge_ept_prune(&mmu->ept, gpa, end, do_flush);
 }
 
-static void publish(struct lodge_mem *mem, struct mem_slots *to, struct mem_slot *old,
-		    struct mem_slot *slot)
+static void publish(struct lodge_mem *mem, struct lodge_mem_slots *to, struct lodge_mem_slot *old,
+		    struct lodge_mem_slot *slot)
 {
-	struct mem_slots *from = slots_locked(mem);
+	struct lodge_mem_slots *from = slots_locked(mem);
 	bool do_flush = false;
 
 	spin_lock(&mem->mmu.lock);
 	rcu_assign_pointer(mem->slots, to);
 	WRITE_ONCE(mem->mmu.seq, mem->mmu.seq + 1);
-	if (old)
+	if (old) {
+		/* not in the table, but mapped: notifiers have to know of it */
+		mem->dying = old;
 		drop(mem, old, slot, &do_flush);
+		mem->dying = NULL;
+	}
 	lodge_mmu_unlock(&mem->mmu, do_flush);
 	kfree_rcu(from, rcu);
 	if (!old)
 		return;
 	/* nobody reads or writes the old memory any more once this returns */
 	synchronize_srcu(&mem->srcu);
-	if (!slot || slot->dirty != old->dirty)
-		kvfree(old->dirty);
-	kfree_rcu(old, rcu);
+	if (slot && slot->dirty == old->dirty)
+		old->dirty = NULL;
+	lodge_slot_free(old);
 }
 
 /* Put slot (may be NULL) in the place of number id; it is the table's from then on. */
-static int replace(struct lodge_mem *mem, u32 id, struct mem_slot *slot)
+static int replace(struct lodge_mem *mem, u32 id, struct lodge_mem_slot *slot)
 {
-	struct mem_slots *from = slots_locked(mem), *to;
-	struct mem_slot *old = find_id(from, id);
+	struct lodge_mem_slots *from = slots_locked(mem), *to;
+	struct lodge_mem_slot *old = lodge_slots_find_id(from, id);
 	unsigned long *fresh;
 
 	if (!slot && !old)
 		return -ENOENT;
-	if (slot && overlaps(from, old, slot))
+	if (slot && lodge_slots_overlap(from, old, slot))
 		return -EEXIST;
-	to = copy_slots(from, old, slot);
+	to = lodge_slots_copy(from, old, slot);
 	if (!to)
 		return -ENOMEM;
 	if (slot && old && slot->dirty && old->dirty && same_place(slot, old)) {
@@ -464,7 +300,7 @@ static int replace(struct lodge_mem *mem, u32 id, struct mem_slot *slot)
  */
 int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg)
 {
-	struct mem_slot *slot = NULL;
+	struct lodge_mem_slot *slot = NULL;
 	int ret;
 
 	if (current->mm != mem->mmu.mm)
@@ -473,7 +309,7 @@ int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg)
 	if (ret)
 		return ret;
 	if (arg->len) {
-		slot = make_slot(arg);
+		slot = lodge_slot_create(arg);
 		if (!slot)
 			return -ENOMEM;
 	}
@@ -482,10 +318,8 @@ int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg)
 		ret = replace(mem, arg->slot, slot);
 		mutex_unlock(&mem->slots_lock);
 	}
-	if (ret && slot) {
-		kvfree(slot->dirty);
-		kfree(slot);
-	}
+	if (ret)
+		lodge_slot_free(slot);
 	return ret;
 }
 
@@ -501,11 +335,11 @@ static int look_up(struct lodge_mem *mem, struct fault *f)
 
 	local_irq_disable();
 	f->seq = lodge_mmu_seq(&mem->mmu);
-	f->slot = find(rcu_dereference_sched(mem->slots), f->gpa);
+	f->slot = lodge_slots_find(rcu_dereference_sched(mem->slots), f->gpa);
 	if (!f->slot || (f->access & LODGE_MEM_WRITE && f->slot->flags & LODGE_SLOT_READONLY)) {
 		ret = LODGE_MEM_MMIO;
 	} else {
-		f->hva = hva_of(f->slot, f->gpa);
+		f->hva = lodge_slot_hva(f->slot, f->gpa);
 		lodge_host_walk(mem->mmu.mm, f->hva, &f->host);
 	}
 	local_irq_enable();
@@ -516,7 +350,7 @@ static int look_up(struct lodge_mem *mem, struct fault *f)
 static int fit(const struct lodge_mem *mem, const struct fault *f)
 {
 	const struct lodge_ept_caps *caps = &mem->mmu.ept.caps;
-	const struct mem_slot *slot = f->slot;
+	const struct lodge_mem_slot *slot = f->slot;
 	u64 size, start;
 	int level;
 
@@ -536,7 +370,7 @@ static int fit(const struct lodge_mem *mem, const struct fault *f)
 
 static u64 rights(const struct lodge_mem *mem, const struct fault *f)
 {
-	const struct mem_slot *slot = f->slot;
+	const struct lodge_mem_slot *slot = f->slot;
 	u64 attr = LODGE_EPT_R | LODGE_EPT_X | LODGE_EPT_A | LODGE_EPT_MEMTYPE;
 
 	if (!f->host.writable || slot->flags & LODGE_SLOT_READONLY)
@@ -565,7 +399,7 @@ static int map(struct lodge_mem *mem, const struct fault *f)
 	}
 	ret = lodge_ept_map(&mmu->ept, f->gpa, f->host.hpa, fit(mem, f), rights(mem, f));
 	if (ret >= 0 && f->access & LODGE_MEM_WRITE)
-		mark(f->slot, f->gpa, PAGE_SIZE);
+		lodge_slot_mark(f->slot, f->gpa, PAGE_SIZE);
 	lodge_mmu_unlock(mmu, ret > 0);
 	/* others took the tables that were laid in */
 	return ret < 0 ? -EAGAIN : 0;
@@ -648,18 +482,18 @@ int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access)
 			return ret;
 	}
 	cond_resched();
-	return 0;
+	return READ_ONCE(mem->mmu.gone) ? -EFAULT : 0;
 }
 
 /* ---- access from the host ------------------------------------------------ */
 
 /* The slot at gpa; the caller holds mem->srcu. */
-static struct mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
+static struct lodge_mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
 {
-	struct mem_slot *slot;
+	struct lodge_mem_slot *slot;
 
 	rcu_read_lock();
-	slot = find(rcu_dereference(mem->slots), gpa);
+	slot = lodge_slots_find(rcu_dereference(mem->slots), gpa);
 	rcu_read_unlock();
 	return slot;
 }
@@ -667,7 +501,7 @@ static struct mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
 /* Aligned words are read and written at once, as the guest's processor would. */
 static int copy_in(void *buf, const void __user *from, size_t len)
 {
-	if (!((unsigned long)from % len)) {
+	if (!((unsigned long)from & (len - 1))) {
 		switch (len) {
 		case 1:
 			return get_user(*(u8 *)buf, (const u8 __user *)from);
@@ -684,7 +518,7 @@ static int copy_in(void *buf, const void __user *from, size_t len)
 
 static int copy_out(void __user *to, const void *buf, size_t len)
 {
-	if (!((unsigned long)to % len)) {
+	if (!((unsigned long)to & (len - 1))) {
 		switch (len) {
 		case 1:
 			return put_user(*(const u8 *)buf, (u8 __user *)to);
@@ -712,7 +546,7 @@ static int copy_out(void __user *to, const void *buf, size_t len)
  */
 int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
 {
-	struct mem_slot *slot;
+	struct lodge_mem_slot *slot;
 	int idx, ret = 0;
 	size_t n;
 
@@ -724,7 +558,7 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
 		slot = slot_at(mem, gpa);
 		if (slot) {
 			n = min_t(u64, len, slot->gpa + slot->len - gpa);
-			ret = copy_in(buf, (const void __user *)hva_of(slot, gpa), n);
+			ret = copy_in(buf, (const void __user *)lodge_slot_hva(slot, gpa), n);
 		} else {
 			ret = LODGE_MEM_MMIO;
 		}
@@ -747,7 +581,7 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
  */
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len)
 {
-	struct mem_slot *slot;
+	struct lodge_mem_slot *slot;
 	int idx, ret = 0;
 	size_t n;
 
@@ -759,9 +593,9 @@ int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t le
 		slot = slot_at(mem, gpa);
 		if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
 			n = min_t(u64, len, slot->gpa + slot->len - gpa);
-			ret = copy_out((void __user *)hva_of(slot, gpa), buf, n);
+			ret = copy_out((void __user *)lodge_slot_hva(slot, gpa), buf, n);
 			/* after the write: marked before, it could be missed */
-			mark(slot, gpa, n);
+			lodge_slot_mark(slot, gpa, n);
 		} else {
 			ret = LODGE_MEM_MMIO;
 		}
@@ -822,7 +656,7 @@ static int cmpxchg_user(unsigned long hva, u64 *old, u64 new, unsigned int len)
  */
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len)
 {
-	struct mem_slot *slot;
+	struct lodge_mem_slot *slot;
 	int idx, ret;
 
 	if (unlikely(current->mm != mem->mmu.mm))
@@ -832,9 +666,9 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
 	idx = srcu_read_lock(&mem->srcu);
 	slot = slot_at(mem, gpa);
 	if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
-		ret = cmpxchg_user(hva_of(slot, gpa), old, new, len);
+		ret = cmpxchg_user(lodge_slot_hva(slot, gpa), old, new, len);
 		if (!ret)
-			mark(slot, gpa, len);
+			lodge_slot_mark(slot, gpa, len);
 		else if (ret > 0)
 			ret = -EAGAIN;
 	} else {
@@ -856,66 +690,18 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
  */
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa)
 {
-	struct mem_slot *slot;
+	struct lodge_mem_slot *slot;
 	int idx = srcu_read_lock(&mem->srcu);
 
 	slot = slot_at(mem, gpa);
 	if (slot)
-		mark(slot, gpa & PAGE_MASK, PAGE_SIZE);
+		lodge_slot_mark(slot, gpa & PAGE_MASK, PAGE_SIZE);
 	srcu_read_unlock(&mem->srcu, idx);
 }
 
-/* Take n words of a log, and have the next write to each page in it noticed. */
-static void take_log(struct lodge_mem *mem, const struct mem_slot *slot, unsigned long first,
-		     unsigned long n, unsigned long *to)
+static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg)
 {
-	struct lodge_mmu *mmu = &mem->mmu;
-	unsigned long i, nr;
-	bool do_flush = false;
-	gpa_t gpa;
-
-	spin_lock(&mmu->lock);
-	for (i = 0; i < n; i++) {
-		to[i] = 0;
-		if (!READ_ONCE(slot->dirty[first + i]))
-			continue;
-		to[i] = xchg(&slot->dirty[first + i], 0);
-		for_each_set_bit(nr, &to[i], BITS_PER_LONG) {
-			gpa = slot->gpa + (((first + i) * BITS_PER_LONG + nr) << PAGE_SHIFT);
-			lodge_ept_protect(&mmu->ept, gpa, gpa + PAGE_SIZE, &do_flush);
-		}
-		lodge_mmu_break(mmu, true, &do_flush);
-	}
-	lodge_mmu_unlock(mmu, do_flush);
-}
-
-/* Copy n words of a log to user space; what cannot be delivered stays in it. */
-static int give_log(struct lodge_mem *mem, const struct mem_slot *slot, unsigned long first,
-		    unsigned long n, unsigned long *buf, u64 __user *to, bool peek)
-{
-	unsigned long i;
-
-	if (peek) {
-		for (i = 0; i < n; i++)
-			buf[i] = READ_ONCE(slot->dirty[first + i]);
-	} else {
-		take_log(mem, slot, first, n, buf);
-	}
-	if (!copy_to_user(to, buf, n * sizeof(*buf)))
-		return 0;
-	for (i = 0; !peek && i < n; i++) {
-		for (; buf[i]; buf[i] &= buf[i] - 1)
-			set_bit((first + i) * BITS_PER_LONG + __ffs(buf[i]), slot->dirty);
-	}
-	return -EFAULT;
-}
-
-static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg, unsigned long *buf)
-{
-	const struct mem_slot *slot = find_id(slots_locked(mem), arg->slot);
-	u64 __user *to = (u64 __user *)(unsigned long)arg->bitmap;
-	unsigned long first, last, n;
-	int ret = 0;
+	const struct lodge_mem_slot *slot = lodge_slots_find_id(slots_locked(mem), arg->slot);
 	u64 pages;
 
 	if (!slot || !slot->dirty)
@@ -927,16 +713,10 @@ static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg, un
 	/* a vCPU that leaves the guest also delivers what its processor logged */
 	if (mem->mmu.ept.caps.pml)
 		mem->ops->kick(mem);
-	first = arg->first_page / BITS_PER_LONG;
-	last = first + BITS_TO_LONGS(arg->npages);
-	for (; first < last && !ret; first += n, to += n) {
-		n = min(last - first, LOG_WORDS);
-		ret = give_log(mem, slot, first, n, buf, to, arg->flags & LODGE_DIRTY_PEEK);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
-	}
-	return ret;
+	return lodge_slot_read_log(slot, &mem->mmu, arg->first_page / BITS_PER_LONG,
+				   BITS_TO_LONGS(arg->npages),
+				   (u64 __user *)(unsigned long)arg->bitmap,
+				   arg->flags & LODGE_DIRTY_PEEK);
 }
 
 /**
@@ -955,7 +735,6 @@ static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg, un
  */
 int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg)
 {
-	unsigned long *buf;
 	int ret;
 
 	if (current->mm != mem->mmu.mm)
@@ -963,14 +742,10 @@ int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg
 	if (arg->flags & ~LODGE_DIRTY_PEEK || arg->pad || arg->first_page % BITS_PER_LONG ||
 	    !arg->npages)
 		return -EINVAL;
-	buf = lodge_alloc_page(GFP_KERNEL_ACCOUNT, NUMA_NO_NODE);
-	if (!buf)
-		return -ENOMEM;
 	ret = mutex_lock_killable(&mem->slots_lock);
 	if (!ret) {
-		ret = read_log(mem, arg, buf);
+		ret = read_log(mem, arg);
 		mutex_unlock(&mem->slots_lock);
 	}
-	free_page((unsigned long)buf);
 	return ret;
 }

@@ -21,7 +21,8 @@
 
 struct lodge_dirty_log;
 struct lodge_slot;
-struct mem_slots;
+struct lodge_mem_slot;
+struct lodge_mem_slots;
 
 typedef u64 gpa_t;			/* guest-physical address */
 
@@ -60,6 +61,7 @@ struct lodge_mem_ops {
  *	it with the number of its last INVEPT, after it has told that it is going
  *	to enter the guest (full barrier) and with interrupts off
  * @slots: [R; written under S and L] the current table of slots
+ * @dying: [L] slot taken out of @slots whose pages are being unmapped, or NULL
  * @slots_lock: serialises set_slot and get_dirty
  * @srcu: held over accesses through a slot that may sleep
  * @ops: [I]
@@ -68,7 +70,8 @@ struct lodge_mem_ops {
 struct lodge_mem {
 	struct lodge_mmu mmu;
 	atomic_long_t tlb_gen;
-	struct mem_slots __rcu *slots;
+	struct lodge_mem_slots __rcu *slots;
+	const struct lodge_mem_slot *dying;
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	const struct lodge_mem_ops *ops;

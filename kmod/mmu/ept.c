@@ -124,6 +124,7 @@ int lodge_ept_init(struct lodge_ept *ept, const struct lodge_ept_caps *caps)
 	if (caps->levels != 4 && caps->levels != 5)
 		return -EINVAL;
 	*ept = (struct lodge_ept){ .caps = *caps };
+	ept->caps.pml = caps->pml && caps->ad;
 	ept->root = lodge_ept_alloc_table();
 	return ept->root ? 0 : -ENOMEM;
 }
