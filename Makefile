@@ -20,6 +20,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
+# Scripts start makes of their own: not with our flags, but with HOST
+script = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(1)
+
 say = @printf '%s\n' '$(1)'
 
 # Exit with a sentence when a part of the tree is not there
@@ -59,47 +62,50 @@ vmctl: ## the command, build/vmctl
 selftests: ## the test programs, build/selftests/
 	$(call need,selftests/Makefile)
 	$(call say,  MAKE    build/selftests)
-	+@$(MAKE) -C selftests
+	+@$(MAKE) -C selftests $(foreach v,CC CFLAGS,$(if $(filter command,$(origin $(v))),$(v)='$($(v))'))
+
+# TESTS is a word of ours; there it would replace the list of programs
+selftests: MAKEOVERRIDES :=
 
 ##@ Running (on this machine with HOST=local, else in the simulated host)
 .PHONY: deps
 deps: ## install what building and testing need, through apt
 	$(call need,$(SIMHOST)/deps)
 	$(call say,  DEPS    packages that building and testing need)
-	@$(SIMHOST)/deps --install
+	$(call script,$(SIMHOST)/deps --install)
 
 .PHONY: demo
 demo: deps ## `vmctl check` and a first guest, on any x86-64 machine
 	$(call need,$(SIMHOST)/run)
 	+@$(MAKE) vmctl selftests
-	$(call say,  DEMO    a simulated host boots$(comma) then runs its first guest)
-	@selftests/demo
+	$(call say,  DEMO    vmctl check and a first guest)
+	$(call script,selftests/demo)
 
 .PHONY: check
 check: deps ## all tests, or those of TESTS="name ..."
 	$(call need,selftests/check)
 	+@$(MAKE) vmctl selftests
 	$(call say,  CHECK   $(or $(TESTS),all tests))
-	@selftests/check $(TESTS)
+	$(call script,selftests/check $(TESTS))
 
 .PHONY: bench
 bench: deps ## lodge and KVM side by side; also build/bench.json
 	$(call need,selftests/bench/run)
 	+@$(MAKE) vmctl selftests
 	$(call say,  BENCH   lodge and KVM on one simulated host)
-	@selftests/bench/run
+	$(call script,selftests/bench/run)
 
 .PHONY: simhost-fast
 simhost-fast: deps ## build the simulated host's emulator with its speed options, once
 	$(call need,$(SIMHOST)/bochs-fast)
 	$(call say,  BOCHS   with speed options; takes some minutes)
-	@$(SIMHOST)/bochs-fast
+	$(call script,$(SIMHOST)/bochs-fast)
 
 ##@ Looking at the code
 .PHONY: style
 style: ## checkpatch, lengths, licence lines, headers, layers
-	$(call say,  STYLE   all C, assembly and shell files)
-	@selftests/style
+	$(call say,  STYLE   checkpatch and the rules of this project)
+	$(call script,selftests/style)
 
 .PHONY: fuzz
 fuzz: ## fuzzers of the pure code, as ordinary programs
