@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.h - differences between kernels, all of them
+ *
+ * Detected by feature where the headers show it, by version where they do not.
+ */
+#ifndef LODGE_COMPAT_H
+#define LODGE_COMPAT_H
+
+#include <linux/version.h>
+
+/* mm */
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+/* int before the callbacks that ask for accesses returned bool */
+typedef typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0)) lodge_young_t;
+
+#ifdef _PAGE_DEVMAP
+#define LODGE_PAGE_DEVMAP	_PAGE_DEVMAP
+#else
+#define LODGE_PAGE_DEVMAP	0
+#endif
+
+/* enumerators, so not seen by #ifdef */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define LODGE_FOLL_FAULT	(FOLL_HWPOISON | FOLL_INTERRUPTIBLE | FOLL_HONOR_NUMA_FAULT)
+#else
+#define LODGE_FOLL_FAULT	FOLL_HWPOISON
+#endif
+/* mm: end */
+
+/* ---- work before a guest is entered -------------------------------------- */
+
+#ifdef LODGE_GUESTWORK_C
+#if __has_include(<linux/entry-virt.h>)
+#include <linux/entry-virt.h>
+static inline int compat_guest_mode_handle_work(void)
+{
+	return xfer_to_guest_mode_handle_work();
+}
+#else
+#include <linux/entry-kvm.h>
+#include <linux/kvm_host.h>
+
+/* The kernel notes a signal in the vCPU: it gets one that nobody reads */
+static inline int compat_guest_mode_handle_work(void)
+{
+	static struct kvm_run dummy_run;
+	static struct kvm_vcpu dummy = { .run = &dummy_run };
+
+	return xfer_to_guest_mode_handle_work(&dummy);
+}
+#endif
+#endif /* LODGE_GUESTWORK_C */
+
+/* ---- speculative-execution defences -------------------------------------- */
+
+#ifdef X86_FEATURE_CLEAR_BHB_VMEXIT
+#define COMPAT_FEATURE_BHB_VMEXIT	X86_FEATURE_CLEAR_BHB_VMEXIT
+#else
+#define COMPAT_FEATURE_BHB_VMEXIT	X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+#endif
+
+#ifdef X86_BUG_RFDS
+#define COMPAT_BUG_RFDS			boot_cpu_has_bug(X86_BUG_RFDS)
+#else
+#define COMPAT_BUG_RFDS			false
+#endif
+
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+#define COMPAT_IBPB_EXIT_TO_USER	boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER)
+#define compat_ibpb_exit_to_user()	this_cpu_write(x86_ibpb_exit_to_user, true)
+#else
+#define COMPAT_IBPB_EXIT_TO_USER	false
+#define compat_ibpb_exit_to_user()	do { } while (0)
+#endif
+
+#endif /* LODGE_COMPAT_H */

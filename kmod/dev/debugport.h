@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_DEV_DEBUGPORT_H
+#define LODGE_DEV_DEBUGPORT_H
+
+struct lodge_bus;
+
+int lodge_debugport_attach(struct lodge_bus *bus);
+
+#endif /* LODGE_DEV_DEBUGPORT_H */

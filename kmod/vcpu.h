@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_VCPU_H
+#define LODGE_VCPU_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/lodge.h>
+
+#include "insn.h"
+#include "x86/cpuid.h"
+#include "x86/debug.h"
+#include "x86/fpu.h"
+#include "x86/msr.h"
+
+struct lodge_vm;
+struct vmx_vcpu;
+
+#define LODGE_MAX_VCPUS		64
+#define LODGE_RUN_SIZE		(2 * PAGE_SIZE)
+#define LODGE_RUN_DATA		PAGE_SIZE	/* bytes of string I/O */
+
+/*
+ * Parts of the guest's state that the VMCS holds while the guest runs.  A part
+ * in lodge_vcpu.cached has its true value in struct lodge_vcpu; one that is in
+ * .dirty too must be written to the VMCS before the next entry.
+ */
+#define LODGE_PART_RIP		0x0001
+#define LODGE_PART_RSP		0x0002
+#define LODGE_PART_RFLAGS	0x0004
+#define LODGE_PART_SEGS		0x0008	/* segments, GDTR, IDTR */
+#define LODGE_PART_CRS		0x0010	/* CR0, CR3, CR4, EFER */
+#define LODGE_PART_PDPTE	0x0020
+#define LODGE_PART_SYSENTER	0x0040
+#define LODGE_PART_PAT		0x0080
+#define LODGE_PART_DR7		0x0100	/* and IA32_DEBUGCTL */
+#define LODGE_PART_SHADOW	0x0200	/* interruptibility */
+#define LODGE_PART_TSC		0x0400	/* TSC offset */
+#define LODGE_PART_ALL		0x07ff
+
+/* lodge_vcpu.mode */
+enum lodge_vcpu_mode {
+	LODGE_VCPU_OUTSIDE,
+	LODGE_VCPU_IN_GUEST,	/* kicks need an IPI */
+};
+
+/* What a handler of an exit returns; below zero is an errno for user space */
+enum lodge_next {
+	LODGE_NEXT_USER,	/* lodge_run is filled in */
+	LODGE_NEXT_ENTER,	/* run the guest on */
+};
+
+/**
+ * struct lodge_exception - an exception for the guest
+ * @pending: to be delivered at the next entry
+ * @vector: 0 to 31
+ * @has_error: @error is pushed
+ * @error: error code
+ */
+struct lodge_exception {
+	bool pending;
+	u8 vector;
+	bool has_error;
+	u32 error;
+};
+
+/**
+ * struct lodge_vcpu - a virtual processor
+ * @vm: the VM, which this holds a reference on [I]
+ * @id: number in the VM and APIC ID [I]
+ * @vmx: the VMCS and what belongs to it [I]
+ * @run: run area, shared with user space, which may write it any time [I]
+ * @lock: held across LODGE_VCPU_RUN and the state calls
+ * @mode: enum lodge_vcpu_mode; order: set, full barrier, look for work [a]
+ * @cpu: host CPU while @mode is IN_GUEST [a]
+ * @gpr: general registers, by enum lodge_gpr [v]
+ * @rip: instruction pointer [v]
+ * @rflags: flags [v]
+ * @s: system registers; CR0 and CR4 as the guest sees them [v]
+ * @pdpte: page-directory pointers in PAE paging [v]
+ * @shadow: interruptibility, INTERRUPTIBILITY_* of the VMCS [v]
+ * @cached: LODGE_PART_* whose value here is the true one [v]
+ * @dirty: LODGE_PART_* to be written to the VMCS [v]
+ * @fpu: extended state [v]
+ * @debug: debug registers [v]
+ * @msr: model-specific registers [v]
+ * @cpuid: CPUID table [v]
+ * @exception: to be delivered [v]
+ * @nmi_pending: NMIs to be delivered, 2 at most [a]
+ * @irr: external interrupts to be delivered, a bit a vector [a]
+ * @irq_waiting: @irr is not empty; set after it [a]
+ * @mp_state: enum lodge_mp_state [v]
+ * @wait: where a halted vCPU sleeps
+ * @insn: emulation in progress, and accesses that user space completes [v]
+ * @stats: counters by enum lodge_stat; read without lock [v]
+ *
+ * [I] constant after creation, [v] @lock, [a] atomic.
+ */
+struct lodge_vcpu {
+	struct lodge_vm *vm;
+	u32 id;
+	struct vmx_vcpu *vmx;
+	struct lodge_run *run;
+	struct mutex lock;
+
+	int mode;
+	int cpu;
+
+	u64 gpr[LODGE_NR_GPRS];
+	u64 rip;
+	u64 rflags;
+	struct lodge_sregs s;
+	u64 pdpte[4];
+	u32 shadow;
+	u32 cached;
+	u32 dirty;
+
+	struct lodge_fpu fpu;
+	struct lodge_debug_regs debug;
+	struct lodge_msr_state msr;
+	struct lodge_cpuid_table cpuid;
+
+	struct lodge_exception exception;
+	atomic_t nmi_pending;
+	unsigned long irr[4];
+	bool irq_waiting;
+	u32 mp_state;
+	wait_queue_head_t wait;
+
+	struct lodge_insn_state insn;
+	u64 stats[LODGE_NR_STATS];
+};
+
+/**
+ * lodge_vcpu_mark - note that parts of the state were changed here
+ * @vcpu: locked
+ * @parts: LODGE_PART_*, which are cached
+ */
+static inline void lodge_vcpu_mark(struct lodge_vcpu *vcpu, u32 parts)
+{
+	vcpu->cached |= parts;
+	vcpu->dirty |= parts;
+}
+
+/**
+ * lodge_vcpu_raise - have an exception delivered at the next entry
+ * @vcpu: locked
+ * @vector: 0 to 31
+ * @has_error: push @error
+ * @error: error code
+ */
+static inline void lodge_vcpu_raise(struct lodge_vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	vcpu->exception = (struct lodge_exception){
+		.pending = true, .vector = vector, .has_error = has_error, .error = error,
+	};
+}
+
+static inline bool lodge_vcpu_long_mode(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->s.efer & 0x400;	/* EFER.LMA */
+}
+
+struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id);
+void lodge_vcpu_destroy(struct lodge_vcpu *vcpu);
+int lodge_vcpu_run(struct lodge_vcpu *vcpu);
+int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector);
+void lodge_vcpu_nmi(struct lodge_vcpu *vcpu);
+
+#endif /* LODGE_VCPU_H */

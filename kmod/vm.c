@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A virtual machine: what its vCPUs share, and its life.
+ */
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "alloc.h"
+#include "dev/debugport.h"
+#include "vm.h"
+#include "vmx/caps.h"
+
+/* For lodge_vm_kick_all(): a cpumask may be too large for the stack */
+static DEFINE_PER_CPU(cpumask_t, kick_mask);
+
+static atomic64_t last_id;
+
+static void acknowledge(void *unused)
+{
+}
+
+/**
+ * lodge_vm_kick_all - have every vCPU that is in the guest leave it
+ * @vm: the VM
+ *
+ * Waits until they have: an IPI is taken only when a window has closed.
+ * Interrupts on; spins, does not sleep.
+ */
+void lodge_vm_kick_all(struct lodge_vm *vm)
+{
+	cpumask_t *mask;
+	int i, self = get_cpu();
+
+	mask = this_cpu_ptr(&kick_mask);
+	cpumask_clear(mask);
+	rcu_read_lock();
+	for (i = 0; i < LODGE_MAX_VCPUS; i++) {
+		struct lodge_vcpu *vcpu = rcu_dereference(vm->vcpus[i]);
+
+		if (vcpu && READ_ONCE(vcpu->mode) == LODGE_VCPU_IN_GUEST &&
+		    READ_ONCE(vcpu->cpu) != self)
+			cpumask_set_cpu(READ_ONCE(vcpu->cpu), mask);
+	}
+	rcu_read_unlock();
+	smp_call_function_many(mask, acknowledge, NULL, true);
+	put_cpu();
+}
+
+static void kick(struct lodge_mem *mem)
+{
+	/* pairs with the barrier between a vCPU's mode and its look at tlb_gen */
+	smp_mb();
+	lodge_vm_kick_all(container_of(mem, struct lodge_vm, mem));
+}
+
+static const struct lodge_mem_ops mem_ops = {
+	.kick = kick,
+};
+
+static bool name_valid(const char *name)
+{
+	size_t len = strnlen(name, LODGE_NAME_LEN);
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (!isprint(name[i]) || name[i] == '/')
+			return false;
+	return len < LODGE_NAME_LEN && !memchr_inv(name + len, 0, LODGE_NAME_LEN - len);
+}
+
+/**
+ * lodge_vm_create - LODGE_CREATE_VM
+ * @arg: checked here
+ *
+ * The VM's memory is that of the calling process.
+ *
+ * Return: the VM with one reference, or an ERR_PTR: -EINVAL, -ENOMEM, -EINTR.
+ */
+struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
+{
+	struct lodge_ept_caps ept;
+	struct lodge_vm *vm;
+	int err;
+
+	if (arg->flags & ~(LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS) ||
+	    !name_valid(arg->name))
+		return ERR_PTR(-EINVAL);
+	vm = lodge_alloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&vm->ref);
+	mutex_init(&vm->lock);
+	vm->mm = current->mm;
+	vm->flags = arg->flags;
+	vm->id = atomic64_inc_return(&last_id);
+	memcpy(vm->name, arg->name, sizeof(vm->name));
+	if (vm->flags & LODGE_VM_DEBUG_PORTS) {
+		err = lodge_debugport_attach(&vm->bus);
+		if (err)
+			goto err_free;
+	}
+	vmx_caps_ept(&ept);
+	err = lodge_mem_init(&vm->mem, &mem_ops, &ept);
+	if (err)
+		goto err_free;
+	return vm;
+
+err_free:
+	kfree(vm);
+	return ERR_PTR(err);
+}
+
+static void release(struct kref *ref)
+{
+	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
+
+	lodge_mem_destroy(&vm->mem);
+	kfree(vm);
+}
+
+/**
+ * lodge_vm_get - take a reference
+ * @vm: on which the caller has one
+ */
+void lodge_vm_get(struct lodge_vm *vm)
+{
+	kref_get(&vm->ref);
+}
+
+/**
+ * lodge_vm_put - give a reference back
+ * @vm: gone with the last one; may sleep
+ */
+void lodge_vm_put(struct lodge_vm *vm)
+{
+	kref_put(&vm->ref, release);
+}
+
+/**
+ * lodge_vm_add_vcpu - publish a vCPU
+ * @vm: its VM
+ * @vcpu: complete
+ *
+ * Return: 0, or -EEXIST if the number is taken.
+ */
+int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
+{
+	int err = -EEXIST;
+
+	mutex_lock(&vm->lock);
+	if (!rcu_access_pointer(vm->vcpus[vcpu->id])) {
+		rcu_assign_pointer(vm->vcpus[vcpu->id], vcpu);
+		err = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+/**
+ * lodge_vm_remove_vcpu - mirror of lodge_vm_add_vcpu()
+ * @vm: its VM
+ * @vcpu: may still be seen by readers until a grace period has passed
+ */
+void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
+{
+	mutex_lock(&vm->lock);
+	RCU_INIT_POINTER(vm->vcpus[vcpu->id], NULL);
+	mutex_unlock(&vm->lock);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_VM_H
+#define LODGE_VM_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/lodge.h>
+
+#include "dev/bus.h"
+#include "mem.h"
+#include "vcpu.h"
+
+/**
+ * struct lodge_vm - a virtual machine
+ * @ref: one for its descriptor, one for each vCPU
+ * @mm: the owner's address space, for identity only; @mem holds it [I]
+ * @flags: LODGE_VM_* [I]
+ * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
+ * @name: may be empty [I]
+ * @mem: guest memory
+ * @bus: ports handled in the kernel [I]
+ * @exit_code: written to the debug exit port, by vCPUs
+ * @lock: guards the growth of @vcpus
+ * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
+ *	goes, after which nobody kicks it [L]
+ *
+ * [I] constant after creation, [L] @lock to write.
+ */
+struct lodge_vm {
+	struct kref ref;
+	struct mm_struct *mm;
+	u32 flags;
+	u64 id;
+	char name[LODGE_NAME_LEN];
+	struct lodge_mem mem;
+	struct lodge_bus bus;
+	struct mutex lock;
+	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];
+};
+
+struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
+void lodge_vm_get(struct lodge_vm *vm);
+void lodge_vm_put(struct lodge_vm *vm);
+int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
+void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
+void lodge_vm_kick_all(struct lodge_vm *vm);
+
+#endif /* LODGE_VM_H */

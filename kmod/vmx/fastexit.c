@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits that are answered inside the window, interrupts off: they need registers
+ * and tables of the vCPU, and nothing that sleeps.
+ */
+#include <linux/kernel.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+
+#include "../vm.h"
+#include "caps.h"
+#include "ops.h"
+#include "vmx.h"
+
+static void raise_debug(struct lodge_vcpu *vcpu, u64 dr6)
+{
+	vcpu->debug.dr6 = (vcpu->debug.dr6 & ~0xfULL) | dr6 | LODGE_DR6_FIXED;
+	lodge_vcpu_raise(vcpu, 1, false, 0);
+}
+
+/* Past the instruction that exited */
+static __always_inline void skip(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vmcs_read32(VMCS_EXIT_INSN_LEN);
+
+	if (unlikely(!lodge_vcpu_long_mode(vcpu)))
+		rip = (u32)rip;
+	vmcs_writel(VMCS_GUEST_RIP, rip);
+	vmx->stale_shadow = true;
+	if (unlikely(vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF))
+		raise_debug(vcpu, 0x4000);
+}
+
+static bool fast_cpuid(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u64 *gpr = vcpu->gpr;
+	const struct lodge_cpuid_leaf *l =
+		lodge_cpuid_find(&vcpu->cpuid, gpr[LODGE_RAX], gpr[LODGE_RCX]);
+
+	vcpu->stats[LODGE_STAT_CPUID]++;
+	if (likely(l)) {
+		gpr[LODGE_RAX] = l->eax;
+		gpr[LODGE_RBX] = l->ebx;
+		gpr[LODGE_RCX] = l->ecx;
+		gpr[LODGE_RDX] = l->edx;
+	} else {
+		gpr[LODGE_RAX] = gpr[LODGE_RBX] = gpr[LODGE_RCX] = gpr[LODGE_RDX] = 0;
+	}
+	skip(vmx);
+	return true;
+}
+
+static bool fast_rdmsr(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u32 index = vcpu->gpr[LODGE_RCX];
+	u64 value;
+
+	vcpu->stats[LODGE_STAT_MSR]++;
+	if (unlikely(lodge_msr_part(index)))
+		vmx_state_read(vmx, lodge_msr_part(index));
+	if (unlikely(lodge_msr_read(vcpu, index, &value))) {
+		lodge_vcpu_raise(vcpu, 13, true, 0);
+		return true;
+	}
+	vcpu->gpr[LODGE_RAX] = (u32)value;
+	vcpu->gpr[LODGE_RDX] = value >> 32;
+	skip(vmx);
+	return true;
+}
+
+/* Others are in the processor while the window is open, or change its mode */
+static bool fast_wrmsr(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u32 index = vcpu->gpr[LODGE_RCX];
+
+	if (index != MSR_IA32_TSC_ADJUST && index != MSR_IA32_TSC)
+		return false;
+	vcpu->stats[LODGE_STAT_MSR]++;
+	lodge_msr_write(vcpu, index,
+			vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX]);
+	skip(vmx);
+	return true;
+}
+
+static bool fast_io(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u64 q = vmcs_readl(VMCS_EXIT_QUALIFICATION);
+	u8 width = IOQ_WIDTH(q);
+	const struct lodge_bus_range *r;
+	u64 mask, *rax = &vcpu->gpr[LODGE_RAX];
+	u16 port = IOQ_PORT(q);
+
+	vmx->exit.qualification = q;
+	if (q & IOQ_STRING)
+		return false;
+	r = lodge_bus_find(&vcpu->vm->bus, port, width);
+	if (!r)
+		return false;
+	mask = width == 4 ? ~0ULL : BIT_ULL(width * 8) - 1;
+	if (q & IOQ_IN) {
+		u32 value = r->ops->read ? r->ops->read(r->dev, port - r->first, width) : ~0u;
+
+		*rax = (*rax & ~mask) | (value & mask);
+	} else if (r->ops->write) {
+		if (r->ops->write(r->dev, port - r->first, width, *rax & mask))
+			return false;
+	}
+	vcpu->stats[LODGE_STAT_IO]++;
+	skip(vmx);
+	return true;
+}
+
+static void read_vectoring(struct vmx_vcpu *vmx)
+{
+	vmx->exit.idt_info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+	if (unlikely(vmx->exit.idt_info & INTR_VALID)) {
+		vmx->exit.idt_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR);
+		vmx_inject_recover(vmx);
+	}
+}
+
+/* IRET had unblocked NMIs when the exit came; that is undone with the IRET (28.2.3) */
+static void block_nmi_again(struct vmx_vcpu *vmx)
+{
+	vmx_state_read(vmx, LODGE_PART_SHADOW);
+	vmx->vcpu->shadow |= INTERRUPTIBILITY_NMI;
+	lodge_vcpu_mark(vmx->vcpu, LODGE_PART_SHADOW);
+}
+
+static bool debug_exception(struct vmx_vcpu *vmx, u32 info)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	/* INT1 leaves RIP at itself, but is a trap */
+	if ((info & INTR_TYPE_MASK) == INTR_TYPE_PRIV_EXCEPTION) {
+		vmx_state_read(vmx, LODGE_PART_RIP);
+		vcpu->rip += vmcs_read32(VMCS_EXIT_INSN_LEN);
+		lodge_vcpu_mark(vcpu, LODGE_PART_RIP);
+	}
+	raise_debug(vcpu, vmcs_readl(VMCS_EXIT_QUALIFICATION) & LODGE_DR6_VALID);
+	vmx_state_read(vmx, LODGE_PART_DR7);
+	if (vcpu->debug.dr7 & LODGE_DR7_GD) {
+		vcpu->debug.dr7 &= ~LODGE_DR7_GD;
+		lodge_vcpu_mark(vcpu, LODGE_PART_DR7);
+	}
+	/* the trap ends an STI shadow, which VM entry would refuse beside TF */
+	vmx->stale_shadow = true;
+	return true;
+}
+
+static bool fast_exception(struct vmx_vcpu *vmx)
+{
+	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO);
+
+	read_vectoring(vmx);
+	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI) {
+		vmx->nmi_arrived = true;
+		return false;
+	}
+	if ((info & INTR_NMI_UNBLOCKED) && !(vmx->exit.idt_info & INTR_VALID))
+		block_nmi_again(vmx);
+	switch (info & INTR_VECTOR_MASK) {
+	case 1:
+		return debug_exception(vmx, info);
+	case 17:
+		lodge_vcpu_raise(vmx->vcpu, 17, true, vmcs_read32(VMCS_EXIT_INTR_ERROR));
+		return true;
+	case 18:
+		vmx->mce_arrived = true;
+		return false;
+	}
+	vmx->exit.intr_info = info;
+	return false;
+}
+
+static bool window_opened(struct vmx_vcpu *vmx, u32 control)
+{
+	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc &= ~control);
+	return !READ_ONCE(vmx->vcpu->run->want_irq_window);
+}
+
+/* An EPT violation, and others that may come in the middle of an event's delivery */
+static void read_delivery_exit(struct vmx_vcpu *vmx)
+{
+	struct vmx_exit *e = &vmx->exit;
+
+	e->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
+	read_vectoring(vmx);
+	if ((e->qualification & EPTQ_NMI_UNBLOCKED) && !(e->idt_info & INTR_VALID))
+		block_nmi_again(vmx);
+}
+
+/**
+ * vmx_fastexit_handle - answer an exit inside the window, or read what it left
+ * @vmx: in a window, with exit.reason read
+ *
+ * Return: true to enter the guest again; false to close the window, with the
+ * members of @vmx->exit filled that vmx_exit_handle() wants for this reason.
+ */
+bool vmx_fastexit_handle(struct vmx_vcpu *vmx)
+{
+	struct vmx_exit *e = &vmx->exit;
+
+	switch (e->reason) {
+	case VMX_EXIT_CPUID:
+		return fast_cpuid(vmx);
+	case VMX_EXIT_RDMSR:
+		return fast_rdmsr(vmx);
+	case VMX_EXIT_WRMSR:
+		if (fast_wrmsr(vmx))
+			return true;
+		break;
+	case VMX_EXIT_IO:
+		if (fast_io(vmx))
+			return true;
+		e->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
+		return false;
+	case VMX_EXIT_EXTERNAL_INTERRUPT:
+		vmx->vcpu->stats[LODGE_STAT_IRQ_EXITS]++;
+		return false;
+	case VMX_EXIT_EXCEPTION_NMI:
+		return fast_exception(vmx);
+	case VMX_EXIT_INTERRUPT_WINDOW:
+		return window_opened(vmx, PROC_INTERRUPT_WINDOW);
+	case VMX_EXIT_NMI_WINDOW:
+		return window_opened(vmx, PROC_NMI_WINDOW);
+	case VMX_EXIT_EPT_VIOLATION:
+		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+		read_delivery_exit(vmx);
+		return false;
+	case VMX_EXIT_EPT_MISCONFIG:
+		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+		fallthrough;
+	case VMX_EXIT_PML_FULL:
+	case VMX_EXIT_TASK_SWITCH:
+		read_delivery_exit(vmx);
+		return false;
+	}
+	e->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
+	e->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
+	if ((e->reason & VMX_EXIT_REASON_MASK) == VMX_EXIT_ENTRY_MCE)
+		vmx->mce_arrived = true;
+	return false;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host state: what a VM exit loads from the VMCS, and what it leaves damaged
+ * (SDM Vol 3C, 28.5): the limits of GDTR, IDTR and TR, LDTR, and data segments.
+ */
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/desc.h>
+#include <asm/msr-index.h>
+#include <asm/segment.h>
+#include <asm/special_insns.h>
+
+#include "../x86/hwmsr.h"
+#include "caps.h"
+#include "ops.h"
+#include "vmx.h"
+
+/**
+ * vmx_host_setup - host-state fields that are the same on every CPU
+ *
+ * In a window.
+ */
+void vmx_host_setup(void)
+{
+	vmcs_writel(VMCS_HOST_CR0, read_cr0() & ~X86_CR0_TS);
+	vmcs_write16(VMCS_HOST_CS_SEL, __KERNEL_CS);
+	vmcs_write16(VMCS_HOST_SS_SEL, __KERNEL_DS);
+	vmcs_write16(VMCS_HOST_DS_SEL, 0);
+	vmcs_write16(VMCS_HOST_ES_SEL, 0);
+	vmcs_write16(VMCS_HOST_FS_SEL, 0);
+	vmcs_write16(VMCS_HOST_GS_SEL, 0);
+	vmcs_write16(VMCS_HOST_TR_SEL, GDT_ENTRY_TSS * 8);
+	vmcs_writel(VMCS_HOST_RIP, vmx_enter_exit);
+	vmcs_write32(VMCS_HOST_SYSENTER_CS, lodge_hwmsr_read(MSR_IA32_SYSENTER_CS));
+	vmcs_write64(VMCS_HOST_EFER, lodge_hwmsr_read(MSR_EFER));
+	vmcs_write64(VMCS_HOST_PAT, lodge_hwmsr_read(MSR_IA32_CR_PAT));
+	if (vmx_caps.exit & EXIT_LOAD_CET) {
+		vmcs_writel(VMCS_HOST_S_CET, lodge_hwmsr_read(MSR_IA32_S_CET));
+		vmcs_writel(VMCS_HOST_SSP, 0);
+		vmcs_writel(VMCS_HOST_SSP_TABLE, 0);
+	}
+}
+
+static void write_per_cpu(int cpu)
+{
+	struct desc_ptr idt;
+
+	store_idt(&idt);
+	vmcs_writel(VMCS_HOST_IDTR_BASE, idt.address);
+	vmcs_writel(VMCS_HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	vmcs_writel(VMCS_HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_writel(VMCS_HOST_GS_BASE, lodge_hwmsr_read(MSR_GS_BASE));
+	vmcs_writel(VMCS_HOST_SYSENTER_ESP, lodge_hwmsr_read(MSR_IA32_SYSENTER_ESP));
+	vmcs_writel(VMCS_HOST_SYSENTER_EIP, lodge_hwmsr_read(MSR_IA32_SYSENTER_EIP));
+}
+
+static unsigned long read_fs_base(void)
+{
+	unsigned long base;
+
+	if (!boot_cpu_has(X86_FEATURE_FSGSBASE))
+		return lodge_hwmsr_read(MSR_FS_BASE);
+	asm volatile("rdfsbase %0" : "=r" (base));
+	return base;
+}
+
+/**
+ * vmx_host_enter - bring the host-state fields up to date
+ * @vmx: in a window
+ * @new_cpu: the last window was on another CPU
+ */
+void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu)
+{
+	struct vmx_host *h = &vmx->host;
+	unsigned long cr3 = __read_cr3(), cr4 = vmx->window.cr4 | X86_CR4_VMXE;
+	unsigned long fs_base = read_fs_base();
+
+	if (new_cpu)
+		write_per_cpu(smp_processor_id());
+	if (h->cr3 != cr3)
+		vmcs_writel(VMCS_HOST_CR3, h->cr3 = cr3);
+	if (h->cr4 != cr4)
+		vmcs_writel(VMCS_HOST_CR4, h->cr4 = cr4);
+	if (h->fs_base != fs_base)
+		vmcs_writel(VMCS_HOST_FS_BASE, h->fs_base = fs_base);
+	savesegment(ds, vmx->ds);
+	savesegment(es, vmx->es);
+	savesegment(fs, vmx->fs);
+	savesegment(gs, vmx->gs);
+	store_ldt(vmx->ldt);
+}
+
+/*
+ * A selector load changes the hidden base too, so FS and GS bases come after.
+ * The user's GS is the inactive one here, its base in IA32_KERNEL_GS_BASE.
+ */
+static void restore_selectors(struct vmx_vcpu *vmx)
+{
+	if (vmx->ds)
+		loadsegment(ds, vmx->ds);
+	if (vmx->es)
+		loadsegment(es, vmx->es);
+	if (vmx->fs) {
+		loadsegment(fs, vmx->fs);
+		lodge_hwmsr_write(MSR_FS_BASE, vmx->host.fs_base);
+	}
+	if (vmx->gs) {
+		load_gs_index(vmx->gs);
+		lodge_hwmsr_write(MSR_KERNEL_GS_BASE, vmx->vcpu->msr.host.kernel_gs_base);
+	}
+}
+
+/**
+ * vmx_host_leave - repair what a VM exit leaves damaged
+ * @vmx: at the end of a window, after lodge_msr_leave()
+ */
+void vmx_host_leave(struct vmx_vcpu *vmx)
+{
+	invalidate_tss_limit();
+	load_fixmap_gdt(smp_processor_id());
+	if (unlikely(vmx->ldt))
+		asm volatile("lldt %w0" : : "r" (vmx->ldt));
+	if (unlikely(vmx->ds | vmx->es | vmx->fs | vmx->gs))
+		restore_selectors(vmx);
+}

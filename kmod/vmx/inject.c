@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events for the guest: exceptions, NMIs and interrupts are injected at VM entry,
+ * or a window is asked for; an event whose delivery an exit has interrupted is
+ * put back (SDM Vol 3C, 27.6 and 28.2.4).
+ */
+#include <linux/bitops.h>
+#include <linux/kernel.h>
+#include <asm/processor-flags.h>
+
+#include "caps.h"
+#include "ops.h"
+#include "vmx.h"
+
+#define BLOCKED_BY_INSN		(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
+
+/**
+ * vmx_inject_waiting - is there anything to be delivered?
+ * @vcpu: locked
+ *
+ * Return: true if vmx_inject_prepare() must be called before the next entry.
+ */
+bool vmx_inject_waiting(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->exception.pending || READ_ONCE(vcpu->irq_waiting) ||
+	       atomic_read(&vcpu->nmi_pending) || READ_ONCE(vcpu->run->want_irq_window);
+}
+
+/**
+ * vmx_inject_irq_open - would an external interrupt be delivered now?
+ * @vcpu: locked, with RFLAGS and SHADOW cached
+ *
+ * Return: true if so.
+ */
+bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu)
+{
+	return (vcpu->rflags & X86_EFLAGS_IF) && !(vcpu->shadow & BLOCKED_BY_INSN) &&
+	       !vcpu->exception.pending;
+}
+
+static void inject(struct vmx_vcpu *vmx, u32 info)
+{
+	vmcs_write32(VMCS_ENTRY_INTR_INFO, info | INTR_VALID);
+	vmx->vcpu->stats[LODGE_STAT_INJECTED]++;
+}
+
+static void inject_exception(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	const struct lodge_exception *e = &vcpu->exception;
+	u32 info = e->vector | INTR_TYPE_HARD_EXCEPTION;
+
+	/* real mode pushes no error code, and VM entry refuses one */
+	if (e->has_error && (vcpu->s.cr0 & X86_CR0_PE)) {
+		info |= INTR_ERROR_CODE;
+		vmcs_write32(VMCS_ENTRY_ERROR_CODE, e->error);
+	}
+	/* a fault pushes RF set (SDM Vol 3B, 18.3.1.1); #DB, #BP and #OF are not faults here */
+	if (e->vector != 1 && e->vector != 3 && e->vector != 4) {
+		vcpu->rflags |= X86_EFLAGS_RF;
+		lodge_vcpu_mark(vcpu, LODGE_PART_RFLAGS);
+	}
+	inject(vmx, info);
+	vcpu->exception.pending = false;
+}
+
+/* The highest vector waiting, taken off; -1 if there is none */
+static int take_irq(struct lodge_vcpu *vcpu)
+{
+	int i;
+
+	/* cleared first: a vector set after this look sets it again */
+	WRITE_ONCE(vcpu->irq_waiting, false);
+	smp_mb__after_atomic();
+	for (i = 255; i >= 0; i--) {
+		if (!READ_ONCE(vcpu->irr[i / 64])) {
+			i &= ~63;
+			continue;
+		}
+		if (test_and_clear_bit(i, vcpu->irr)) {
+			if (!bitmap_empty(vcpu->irr, 256))
+				WRITE_ONCE(vcpu->irq_waiting, true);
+			return i;
+		}
+	}
+	return -1;
+}
+
+static void inject_one(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	int vector;
+
+	if (vcpu->exception.pending) {
+		inject_exception(vmx);
+	} else if (atomic_read(&vcpu->nmi_pending) &&
+		   !(vcpu->shadow & (BLOCKED_BY_INSN | INTERRUPTIBILITY_NMI))) {
+		atomic_dec(&vcpu->nmi_pending);
+		inject(vmx, 2 | INTR_TYPE_NMI);
+	} else if (READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu)) {
+		vector = take_irq(vcpu);
+		if (vector >= 0)
+			inject(vmx, vector | INTR_TYPE_EXTERNAL);
+	}
+}
+
+/**
+ * vmx_inject_prepare - inject one event, ask for a window for the next
+ * @vmx: in a window, before entry
+ */
+void vmx_inject_prepare(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u32 proc = vmx->proc & ~(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
+
+	vmx_state_read(vmx, LODGE_PART_SHADOW | LODGE_PART_RFLAGS);
+	if (vmx->stale_shadow) {
+		vmx->stale_shadow = false;
+		vcpu->shadow &= ~BLOCKED_BY_INSN;
+		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
+	}
+	inject_one(vmx);
+
+	/* an NMI window opens in spite of STI, but an NMI may not be injected then */
+	if (atomic_read(&vcpu->nmi_pending))
+		proc |= vcpu->shadow & INTERRUPTIBILITY_STI ? PROC_INTERRUPT_WINDOW :
+							      PROC_NMI_WINDOW;
+	if (READ_ONCE(vcpu->irq_waiting) || READ_ONCE(vcpu->run->want_irq_window))
+		proc |= PROC_INTERRUPT_WINDOW;
+	if (proc != vmx->proc)
+		vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc = proc);
+}
+
+/**
+ * vmx_inject_recover - put back the event that an exit has interrupted
+ * @vmx: in a window, with exit.idt_info and exit.idt_error read
+ *
+ * Software interrupts and exceptions are not put back: RIP still points to the
+ * instruction, which will raise them again.
+ */
+void vmx_inject_recover(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u32 info = vmx->exit.idt_info;
+	u8 vector = info & INTR_VECTOR_MASK;
+
+	if (!(info & INTR_VALID))
+		return;
+	switch (info & INTR_TYPE_MASK) {
+	case INTR_TYPE_EXTERNAL:
+		set_bit(vector, vcpu->irr);
+		WRITE_ONCE(vcpu->irq_waiting, true);
+		break;
+	case INTR_TYPE_NMI:
+		atomic_inc(&vcpu->nmi_pending);
+		vmx_state_read(vmx, LODGE_PART_SHADOW);
+		vcpu->shadow &= ~INTERRUPTIBILITY_NMI;
+		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		lodge_vcpu_raise(vcpu, vector, info & INTR_ERROR_CODE, vmx->exit.idt_error);
+		break;
+	}
+}

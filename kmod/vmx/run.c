@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest execution: a window is opened, the guest entered, exits that need no more
+ * than registers are answered at once, and at the first other one, or when the
+ * host wants the CPU, the window is closed.  All of it with interrupts off.
+ */
+#include <linux/context_tracking.h>
+#include <linux/irqflags.h>
+#include <linux/kernel.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <linux/vtime.h>
+#include <asm/mce.h>
+#include <asm/ptrace.h>
+
+#include "../guestwork.h"
+#include "../vm.h"
+#include "caps.h"
+#include "ops.h"
+#include "spec.h"
+#include "vmx.h"
+
+static void count(struct vmx_vcpu *vmx, enum lodge_stat stat)
+{
+	vmx->vcpu->stats[stat]++;
+}
+
+#ifdef LODGE_DEBUG
+#include "../x86/hwmsr.h"
+
+/* Adds what this CPU has counted so far: negative at the start, positive at the end */
+static void count_ops(struct lodge_vcpu *vcpu, int sign)
+{
+	vcpu->stats[LODGE_STAT_VMREADS] += sign * this_cpu_read(vmx_op_counts.vmreads);
+	vcpu->stats[LODGE_STAT_VMWRITES] += sign * this_cpu_read(vmx_op_counts.vmwrites);
+	vcpu->stats[LODGE_STAT_MSR_ACCESSES] += sign * this_cpu_read(lodge_hwmsr_count);
+}
+#else
+static void count_ops(struct lodge_vcpu *vcpu, int sign)
+{
+}
+#endif
+
+/*
+ * A translation cached on this CPU may be stale if the tables changed since the
+ * last flush, or if the vCPU has run elsewhere in between: then flushes, and the
+ * guest's own INVLPGs, went to the other CPU.
+ */
+static void flush_tlb(struct vmx_vcpu *vmx, bool new_cpu)
+{
+	struct lodge_mem *mem = &vmx->vcpu->vm->mem;
+	unsigned long gen = atomic_long_read(&mem->tlb_gen);
+	int outcome;
+
+	if (likely(!new_cpu && gen == vmx->tlb_gen))
+		return;
+	vmx->tlb_gen = gen;
+	count(vmx, LODGE_STAT_TLB_FLUSHES);
+	outcome = vmx_op_invept(INVEPT_SINGLE, lodge_mem_eptp(mem));
+	if (unlikely(outcome))
+		vmx_report_error("INVEPT", lodge_mem_eptp(mem), outcome);
+}
+
+/**
+ * vmx_window_open - bring the guest's state into the processor
+ * @vmx: of a locked vCPU, whose mode is LODGE_VCPU_IN_GUEST
+ *
+ * Interrupts off, until vmx_window_close().
+ *
+ * Return: 0, or -EBUSY if VMX operation cannot be entered.
+ */
+int vmx_window_open(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	bool new_cpu = vmx->host_cpu != smp_processor_id();
+
+	count_ops(vcpu, -1);
+	lodge_fpu_enter(&vcpu->fpu);
+	if (unlikely(vmx_cpu_open(&vmx->window, vmx->vmcs_pa))) {
+		lodge_fpu_leave(&vcpu->fpu);
+		count_ops(vcpu, 1);
+		return -EBUSY;
+	}
+	vmx->in_window = true;
+	vmx->launched = false;
+	count(vmx, LODGE_STAT_WINDOWS);
+	if (vmx->window.neighbour)
+		count(vmx, LODGE_STAT_NEIGHBOUR);
+	if (unlikely(new_cpu)) {
+		if (vmx->host_cpu < 0)
+			vmx_vmcs_setup(vmx);
+		else
+			count(vmx, LODGE_STAT_MIGRATIONS);
+		vmx->host_cpu = smp_processor_id();
+	}
+	vmx_spec_before(vcpu->vm->id);
+	vmx_host_enter(vmx, new_cpu);
+	flush_tlb(vmx, new_cpu);
+	lodge_msr_enter(vcpu);
+	lodge_debug_enter(&vcpu->debug);
+	return 0;
+}
+
+/* The processor fills the log downwards (SDM Vol 3C, 29.3.6) */
+static void drain_pml(struct vmx_vcpu *vmx)
+{
+	u16 index = vmcs_read16(VMCS_PML_INDEX);
+	unsigned int i;
+
+	if (likely(index == VMX_PML_ENTRIES - 1))
+		return;
+	for (i = (u16)(index + 1); i < VMX_PML_ENTRIES; i++)
+		lodge_mem_mark_dirty(&vmx->vcpu->vm->mem, vmx->pml[i]);
+	vmcs_write16(VMCS_PML_INDEX, VMX_PML_ENTRIES - 1);
+}
+
+/**
+ * vmx_window_close - mirror of vmx_window_open()
+ * @vmx: in a window
+ */
+void vmx_window_close(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	vmx_state_read(vmx, LODGE_PART_RIP | LODGE_PART_RSP | LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
+	if (vmx->stale_shadow) {
+		vcpu->shadow &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
+		vmx->stale_shadow = false;
+	}
+	if (vmx->pml)
+		drain_pml(vmx);
+	lodge_debug_leave(&vcpu->debug);
+	lodge_msr_leave(vcpu);
+	vmx_host_leave(vmx);
+	vmx_spec_after();
+	vmx_cpu_close(&vmx->window);
+	vmx->in_window = false;
+	lodge_fpu_leave(&vcpu->fpu);
+	count_ops(vcpu, 1);
+}
+
+static __always_inline int enter(struct vmx_vcpu *vmx)
+{
+	u32 flags = vmx_spec_enter_flags() | (vmx->launched ? VMX_ENTER_RESUME : 0);
+	u64 spec_ctrl = vmx_spec_ctrl();
+	int outcome;
+
+	context_tracking_guest_enter();
+	outcome = vmx_enter(vmx->vcpu->gpr, flags, &vmx->host.rsp, spec_ctrl);
+	context_tracking_guest_exit();
+	return outcome;
+}
+
+/* Runs the guest until an exit that needs more than a window */
+static void run_window(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	int outcome;
+
+	do {
+		if (unlikely(vmx_inject_waiting(vcpu)))
+			vmx_inject_prepare(vmx);
+		if (vcpu->dirty)
+			vmx_state_commit(vmx);
+		write_cr2(vcpu->s.cr2);
+		outcome = enter(vmx);
+		vcpu->s.cr2 = read_cr2();
+		if (unlikely(outcome)) {
+			vmx->exit = (struct vmx_exit){ .reason = VMX_EXIT_ENTRY_FAILED };
+			if (outcome == VMX_OP_FAILED)
+				vmx->exit.insn_error = vmcs_read32(VMCS_INSN_ERROR);
+			vmx_report_error(vmx->launched ? "VMRESUME" : "VMLAUNCH", 0, outcome);
+			return;
+		}
+		vmx->launched = true;
+		vcpu->cached = 0;
+		count(vmx, LODGE_STAT_EXITS);
+		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
+	} while (vmx_fastexit_handle(vmx));
+}
+
+/*
+ * Interrupts that arrived wait until they are enabled again.  An NMI or a machine
+ * check was consumed by the exit and must be given on, outside VMX operation:
+ * the handler may not return (a crash stops the CPU in it).
+ */
+static void forward_events(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->nmi_arrived)) {
+		vmx->nmi_arrived = false;
+		count(vmx, LODGE_STAT_NMI_EXITS);
+		asm volatile("int $2");
+	}
+	if (unlikely(vmx->mce_arrived)) {
+		struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+		vmx->mce_arrived = false;
+		count(vmx, LODGE_STAT_MCE_EXITS);
+		do_machine_check(&regs);
+	}
+}
+
+/**
+ * vmx_vcpu_run - run the guest until something else is to be done
+ * @vcpu: locked, runnable
+ *
+ * Return: enum lodge_next, or -EBUSY if VMX operation cannot be entered.
+ */
+int vmx_vcpu_run(struct lodge_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vcpu->vmx;
+
+	local_irq_disable();
+	if (unlikely(lodge_guestwork_pending())) {
+		local_irq_enable();
+		return LODGE_NEXT_ENTER;
+	}
+	vcpu->cpu = smp_processor_id();
+	WRITE_ONCE(vcpu->mode, LODGE_VCPU_IN_GUEST);
+	/* pairs with those who leave work and then look at the mode */
+	smp_mb();
+
+	if (unlikely(vmx_window_open(vmx))) {
+		WRITE_ONCE(vcpu->mode, LODGE_VCPU_OUTSIDE);
+		local_irq_enable();
+		return -EBUSY;
+	}
+	vtime_account_guest_enter();
+	run_window(vmx);
+	vmx_window_close(vmx);
+	forward_events(vmx);
+	smp_store_release(&vcpu->mode, LODGE_VCPU_OUTSIDE);
+
+	/* the tick that ended the guest's time is taken here, and counts as the guest's */
+	local_irq_enable();
+	local_irq_disable();
+	vtime_account_guest_exit();
+	local_irq_enable();
+
+	return vmx_exit_handle(vmx);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VMX driver as the rest of the module sees it, and what its files share.
+ */
+#ifndef LODGE_VMX_VMX_H
+#define LODGE_VMX_VMX_H
+
+#include <linux/types.h>
+
+#include "../vcpu.h"
+#include "cpu.h"
+
+/**
+ * struct vmx_exit - a VM exit, read from the VMCS while it was current
+ * @reason: VMCS_EXIT_REASON, with VMX_EXIT_ENTRY_FAILED
+ * @intr_info: for an exception or NMI
+ * @intr_error: its error code
+ * @idt_info: the event whose delivery was interrupted by the exit
+ * @idt_error: its error code
+ * @insn_len: for exits caused by an instruction
+ * @insn_error: VMCS_INSN_ERROR, when an entry instruction failed
+ * @qualification: meaning depends on @reason
+ * @gpa: for EPT violations and misconfigurations
+ */
+struct vmx_exit {
+	u32 reason;
+	u32 intr_info;
+	u32 intr_error;
+	u32 idt_info;
+	u32 idt_error;
+	u32 insn_len;
+	u32 insn_error;
+	u64 qualification;
+	u64 gpa;
+};
+
+/**
+ * struct vmx_host - host state that is in the VMCS already, to spare VMWRITEs
+ * @cr3: HOST_CR3
+ * @cr4: HOST_CR4
+ * @fs_base: HOST_FS_BASE
+ * @rsp: HOST_RSP, kept by vmx_enter()
+ */
+struct vmx_host {
+	unsigned long cr3;
+	unsigned long cr4;
+	unsigned long fs_base;
+	unsigned long rsp;
+};
+
+/**
+ * struct vmx_vcpu - what VMX needs of a vCPU
+ * @vcpu: back pointer [I]
+ * @vmcs: the VMCS region [I]
+ * @vmcs_pa: its physical address [I]
+ * @pml: page-modification log, or NULL [I]
+ * @vpid: 0 without VPIDs [I]
+ * @host: cached host-state fields
+ * @ds: host selectors that the VMCS cannot hold, while a window is open
+ * @es: likewise
+ * @fs: likewise
+ * @gs: likewise
+ * @ldt: likewise
+ * @proc: VMCS_PROC_CONTROLS as written
+ * @entry: VMCS_ENTRY_CONTROLS as written
+ * @host_cpu: CPU of the last window, -1 before the first
+ * @tlb_gen: lodge_mem.tlb_gen at the last flush
+ * @launched: VMLAUNCH has succeeded in this window
+ * @in_window: this VMCS is current
+ * @stale_shadow: an instruction was skipped, so STI and MOV SS block no more
+ * @nmi_arrived: an NMI exit waits to be given to the host
+ * @mce_arrived: a machine check likewise
+ * @exit: the last exit
+ * @window: the open window
+ *
+ * All but [I] under lodge_vcpu.lock, and with interrupts off while in a window.
+ */
+struct vmx_vcpu {
+	struct lodge_vcpu *vcpu;
+	void *vmcs;
+	u64 vmcs_pa;
+	u64 *pml;
+	u16 vpid;
+	struct vmx_host host;
+	u16 ds, es, fs, gs, ldt;
+	u32 proc;
+	u32 entry;
+	int host_cpu;
+	unsigned long tlb_gen;
+	bool launched;
+	bool in_window;
+	bool stale_shadow;
+	bool nmi_arrived;
+	bool mce_arrived;
+	struct vmx_exit exit;
+	struct vmx_window window;
+};
+
+int vmx_init(void);
+void vmx_exit(void);
+
+/* vmcs.c */
+int vmx_vmcs_init(void);
+void vmx_vmcs_exit(void);
+int vmx_vcpu_create(struct lodge_vcpu *vcpu);
+void vmx_vcpu_destroy(struct lodge_vcpu *vcpu);
+void vmx_vmcs_setup(struct vmx_vcpu *vmx);
+
+/* host.c */
+void vmx_host_setup(void);
+void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu);
+void vmx_host_leave(struct vmx_vcpu *vmx);
+
+/* state.c */
+void vmx_state_commit(struct vmx_vcpu *vmx);
+void vmx_state_read(struct vmx_vcpu *vmx, u32 parts);
+int vmx_state_fetch(struct lodge_vcpu *vcpu, u32 parts);
+
+/* run.c */
+int vmx_window_open(struct vmx_vcpu *vmx);
+void vmx_window_close(struct vmx_vcpu *vmx);
+int vmx_vcpu_run(struct lodge_vcpu *vcpu);
+
+/* inject.c */
+void vmx_inject_prepare(struct vmx_vcpu *vmx);
+void vmx_inject_recover(struct vmx_vcpu *vmx);
+bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu);
+bool vmx_inject_waiting(const struct lodge_vcpu *vcpu);
+
+/* fastexit.c */
+bool vmx_fastexit_handle(struct vmx_vcpu *vmx);
+
+/* exit.c */
+int vmx_exit_handle(struct vmx_vcpu *vmx);
+
+/* dump.c */
+void vmx_dump(struct vmx_vcpu *vmx);
+const char *vmx_dump_reason(u32 reason);
+
+/* enter.S */
+#define VMX_ENTER_RESUME	0x80000000u	/* VMRESUME, else VMLAUNCH */
+#define VMX_ENTER_VERW		0x40000000u	/* clear CPU buffers before */
+#define VMX_ENTER_IBRS		0x00000001u	/* write SPEC_CTRL after */
+#define VMX_ENTER_BHB		0x00000002u	/* clear the branch history after */
+int vmx_enter(u64 *gpr, u32 flags, unsigned long *host_rsp, u64 spec_ctrl);
+extern char vmx_enter_exit[];
+
+#endif /* LODGE_VMX_VMX_H */

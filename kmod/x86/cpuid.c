@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPUID: the host's leaves with what lodge can not carry taken out, as the table
+ * that a new vCPU has; and the look-up at a CPUID exit.
+ */
+#include <linux/cpufeature.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <asm/cpufeature.h>
+#include <asm/processor-flags.h>
+
+#include "cpuid.h"
+#include "fpu.h"
+
+#define OSXSAVE		BIT(27)		/* leaf 1, ECX */
+#define OSPKE		BIT(4)		/* leaf 7, ECX */
+
+/*
+ * Features that a guest may use when the host has them (SDM Vol 2A, CPUID).
+ * Left out are those that need an MSR, an exit or state that lodge does not carry.
+ */
+#define LEAF1_ECX	0x76da3203	/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4 MOVBE POPCNT AES */
+					/* XSAVE AVX F16C RDRAND */
+#define LEAF1_EDX	0x078ba97f	/* FPU to CX8, SEP PGE CMOV PAT PSE36 CLFSH MMX to SSE2 */
+#define LEAF7_EBX	0xfdbf27eb	/* FSGSBASE TSC_ADJUST BMI AVX2 SMEP ERMS INVPCID AVX512 ... */
+#define LEAF7_ECX	0x00405f4e	/* AVX512 extras, UMIP, PKU, VAES, RDPID */
+#define LEAF7_EDX	0x0000011c	/* AVX512 4VNNIW, 4FMAPS, FSRM, VP2INTERSECT */
+#define LEAFD1_EAX	0x00000007	/* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
+#define EXT1_ECX	0x00000121	/* LAHF LZCNT PREFETCHW */
+#define EXT1_EDX	0x2c100800	/* SYSCALL NX 1G RDTSCP LM */
+#define EXT8_EAX	0x0000ffff	/* address widths */
+
+static void host_cpuid(struct lodge_cpuid_leaf *l, u32 leaf, u32 subleaf)
+{
+	*l = (struct lodge_cpuid_leaf){ .leaf = leaf, .subleaf = subleaf };
+	asm volatile("cpuid"
+		     : "=a" (l->eax), "=b" (l->ebx), "=c" (l->ecx), "=d" (l->edx)
+		     : "0" (leaf), "2" (subleaf));
+}
+
+static struct lodge_cpuid_leaf *add(struct lodge_cpuid_table *t, u32 leaf, u32 subleaf, u32 flags)
+{
+	struct lodge_cpuid_leaf *l = &t->leaf[t->nr];
+
+	if (t->nr == LODGE_MAX_CPUID)
+		return l - 1;
+	host_cpuid(l, leaf, subleaf);
+	l->flags = flags;
+	t->nr++;
+	return l;
+}
+
+static void add_features(struct lodge_cpuid_table *t, u32 apic_id)
+{
+	struct lodge_cpuid_leaf *l = add(t, 1, 0, 0);
+
+	l->ebx = (l->ebx & 0x0000ffff) | 1 << 16 | apic_id << 24;
+	l->ecx = (l->ecx & LEAF1_ECX) | BIT(31);	/* a hypervisor is present */
+	l->edx &= LEAF1_EDX;
+	if (!lodge_fpu_mask())
+		l->ecx &= ~(BIT(26) | BIT(28) | BIT(12) | BIT(29));
+}
+
+static void add_structured(struct lodge_cpuid_table *t)
+{
+	struct lodge_cpuid_leaf *l = add(t, 7, 0, LODGE_CPUID_SUBLEAF);
+	u64 xcr0 = lodge_fpu_mask();
+
+	l->eax = 0;
+	l->ebx &= LEAF7_EBX;
+	l->ecx &= LEAF7_ECX;
+	l->edx &= LEAF7_EDX;
+	if (!(xcr0 & 0xe0))		/* AVX-512 */
+		l->ebx &= ~0xdc230000;
+	if (!(xcr0 & BIT(9)) || !boot_cpu_has(X86_FEATURE_OSPKE))
+		l->ecx &= ~BIT(3);
+	if (!boot_cpu_has(X86_FEATURE_SMEP))
+		l->ebx &= ~BIT(7);
+	if (!boot_cpu_has(X86_FEATURE_SMAP))
+		l->ebx &= ~BIT(20);
+	if (!boot_cpu_has(X86_FEATURE_FSGSBASE))
+		l->ebx &= ~BIT(0);
+	if (!boot_cpu_has(X86_FEATURE_UMIP))
+		l->ecx &= ~BIT(2);
+}
+
+/* Extended state (leaf 0xd) and its components */
+static void add_xsave(struct lodge_cpuid_table *t)
+{
+	struct lodge_cpuid_leaf *l;
+	u64 mask = lodge_fpu_mask();
+	unsigned int i;
+
+	if (!mask)
+		return;
+	l = add(t, 0xd, 0, LODGE_CPUID_SUBLEAF);
+	l->eax = mask;
+	l->edx = mask >> 32;
+	l->ecx = lodge_fpu_size();
+	l = add(t, 0xd, 1, LODGE_CPUID_SUBLEAF);
+	l->eax &= LEAFD1_EAX;
+	l->ebx = l->ecx = l->edx = 0;
+	for (i = 2; i < 63; i++)
+		if (mask & BIT_ULL(i))
+			add(t, 0xd, i, LODGE_CPUID_SUBLEAF);
+}
+
+static void add_extended(struct lodge_cpuid_table *t)
+{
+	struct lodge_cpuid_leaf *l = add(t, 0x80000000, 0, 0);
+	u32 leaf, last = min(l->eax, 0x80000008u);
+
+	l->eax = last;
+	l->ebx = l->ecx = l->edx = 0;
+	for (leaf = 0x80000001; leaf <= last; leaf++) {
+		l = add(t, leaf, 0, 0);
+		if (leaf == 0x80000001) {
+			l->ecx &= EXT1_ECX;
+			l->edx &= EXT1_EDX;
+		} else if (leaf == 0x80000008) {
+			l->eax &= EXT8_EAX;
+			l->ebx = l->ecx = l->edx = 0;
+		}
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct lodge_cpuid_leaf *x = a, *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	if (x->subleaf != y->subleaf)
+		return x->subleaf < y->subleaf ? -1 : 1;
+	return 0;
+}
+
+static void build_index(struct lodge_cpuid_table *t)
+{
+	u32 i;
+
+	sort(t->leaf, t->nr, sizeof(t->leaf[0]), compare, NULL);
+	memset(t->basic, 0, sizeof(t->basic));
+	memset(t->extended, 0, sizeof(t->extended));
+	for (i = t->nr; i-- > 0;) {
+		u32 leaf = t->leaf[i].leaf;
+
+		if (leaf < LODGE_CPUID_INDEXED)
+			t->basic[leaf] = i + 1;
+		else if (leaf - 0x80000000 < LODGE_CPUID_INDEXED)
+			t->extended[leaf - 0x80000000] = i + 1;
+	}
+	t->max_basic = t->basic[0] ? t->leaf[t->basic[0] - 1].eax : 0;
+}
+
+/**
+ * lodge_cpuid_reset - the table of a new vCPU
+ * @t: to fill
+ * @apic_id: initial APIC ID
+ */
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id)
+{
+	struct lodge_cpuid_leaf *l;
+	u32 last;
+
+	t->nr = 0;
+	l = add(t, 0, 0, 0);
+	last = min(l->eax, 0xdu);
+	l->eax = last;
+	add_features(t, apic_id);
+	if (last >= 7)
+		add_structured(t);
+	if (last >= 0xd)
+		add_xsave(t);
+	add_extended(t);
+	build_index(t);
+	lodge_cpuid_update(t, 0, 1);
+}
+
+/**
+ * lodge_cpuid_set - replace the table
+ * @t: of a vCPU that does not run
+ * @leaf: from user space
+ * @nr: entries, at most LODGE_MAX_CPUID
+ *
+ * Return: 0, or -EINVAL for unknown flags or an entry that stands twice.
+ */
+int lodge_cpuid_set(struct lodge_cpuid_table *t, const struct lodge_cpuid_leaf *leaf, u32 nr)
+{
+	u32 i, j;
+
+	for (i = 0; i < nr; i++) {
+		if (leaf[i].flags & ~LODGE_CPUID_SUBLEAF || leaf[i].pad)
+			return -EINVAL;
+		if (!(leaf[i].flags & LODGE_CPUID_SUBLEAF) && leaf[i].subleaf)
+			return -EINVAL;
+		for (j = 0; j < i; j++)
+			if (!compare(&leaf[i], &leaf[j]))
+				return -EINVAL;
+	}
+	memcpy(t->leaf, leaf, nr * sizeof(*leaf));
+	t->nr = nr;
+	build_index(t);
+	return 0;
+}
+
+static struct lodge_cpuid_leaf *find_exact(struct lodge_cpuid_table *t, u32 leaf, u32 subleaf)
+{
+	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(t, leaf, subleaf);
+
+	return l && l->leaf == leaf ? (struct lodge_cpuid_leaf *)l : NULL;
+}
+
+/**
+ * lodge_cpuid_update - bring the bits up to date that follow other registers
+ * @t: of a vCPU that does not run
+ * @cr4: the guest's CR4: OSXSAVE, OSPKE
+ * @xcr0: the guest's XCR0: size of the XSAVE area
+ */
+void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0)
+{
+	struct lodge_cpuid_leaf *l;
+
+	l = find_exact(t, 1, 0);
+	if (l)
+		l->ecx = (l->ecx & ~OSXSAVE) | (cr4 & X86_CR4_OSXSAVE ? OSXSAVE : 0);
+	l = find_exact(t, 7, 0);
+	if (l)
+		l->ecx = (l->ecx & ~OSPKE) | (cr4 & X86_CR4_PKE ? OSPKE : 0);
+	l = find_exact(t, 0xd, 0);
+	if (l)
+		l->ebx = lodge_fpu_size_of(xcr0);
+}
+
+static const struct lodge_cpuid_leaf *first_entry(const struct lodge_cpuid_table *t, u32 leaf)
+{
+	u32 i = 0;
+
+	if (likely(leaf < LODGE_CPUID_INDEXED)) {
+		i = t->basic[leaf];
+		return i ? &t->leaf[i - 1] : NULL;
+	}
+	if (leaf - 0x80000000 < LODGE_CPUID_INDEXED) {
+		i = t->extended[leaf - 0x80000000];
+		return i ? &t->leaf[i - 1] : NULL;
+	}
+	for (i = 0; i < t->nr; i++)
+		if (t->leaf[i].leaf == leaf)
+			return &t->leaf[i];
+	return NULL;
+}
+
+/**
+ * lodge_cpuid_find - what CPUID returns
+ * @t: the vCPU's table
+ * @leaf: EAX
+ * @subleaf: ECX
+ *
+ * Called in a window.  A leaf above the highest gives the highest basic one's
+ * data, as Intel's processors do.
+ *
+ * Return: the entry, or NULL: all zero.
+ */
+const struct lodge_cpuid_leaf *lodge_cpuid_find(const struct lodge_cpuid_table *t, u32 leaf,
+						u32 subleaf)
+{
+	const struct lodge_cpuid_leaf *l = first_entry(t, leaf);
+	const struct lodge_cpuid_leaf *end = t->leaf + t->nr;
+
+	if (!l && leaf > t->max_basic && (leaf < 0x40000000 || leaf >= 0x80000000))
+		l = first_entry(t, leaf = t->max_basic);
+	if (!l || !(l->flags & LODGE_CPUID_SUBLEAF))
+		return l;
+	for (; l < end && l->leaf == leaf; l++)
+		if (l->subleaf == subleaf)
+			return l;
+	return NULL;
+}

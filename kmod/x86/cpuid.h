@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_X86_CPUID_H
+#define LODGE_X86_CPUID_H
+
+#include <linux/types.h>
+#include <linux/lodge.h>
+
+#define LODGE_CPUID_INDEXED	32	/* leaves of each range found by index */
+
+/**
+ * struct lodge_cpuid_table - what CPUID returns in a vCPU
+ * @nr: entries in @leaf
+ * @leaf: sorted by leaf and subleaf
+ * @basic: 1 + position in @leaf of leaf n's first entry, 0 if there is none
+ * @extended: the same for leaf 0x80000000 + n
+ * @max_basic: highest basic leaf
+ */
+struct lodge_cpuid_table {
+	u32 nr;
+	u32 max_basic;
+	u8 basic[LODGE_CPUID_INDEXED];
+	u8 extended[LODGE_CPUID_INDEXED];
+	struct lodge_cpuid_leaf leaf[LODGE_MAX_CPUID];
+};
+
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id);
+int lodge_cpuid_set(struct lodge_cpuid_table *t, const struct lodge_cpuid_leaf *leaf, u32 nr);
+void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0);
+const struct lodge_cpuid_leaf *lodge_cpuid_find(const struct lodge_cpuid_table *t, u32 leaf,
+						u32 subleaf);
+
+#endif /* LODGE_X86_CPUID_H */

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Model-specific registers: which the guest has, what it may write, and the swap
+ * of those that hardware does not swap.
+ */
+#include <linux/cpufeature.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+#include <asm/msr.h>
+
+#include "../vcpu.h"
+#include "cr.h"
+#include "hwmsr.h"
+#include "msr.h"
+
+#define PAT_RESET	0x0007040600070406ULL
+
+static bool have_tsc_aux;
+
+#ifdef LODGE_DEBUG
+DEFINE_PER_CPU(u64, lodge_hwmsr_count);
+#endif
+
+/*
+ * The VMCS or lodge_msr_enter() swaps these, and no value that the processor
+ * takes is one that the host minds.
+ */
+const struct lodge_msr_passthrough lodge_msr_passthrough[] = {
+	{ MSR_IA32_TSC, false },
+	{ MSR_IA32_SYSENTER_CS, true },
+	{ MSR_IA32_SYSENTER_ESP, true },
+	{ MSR_IA32_SYSENTER_EIP, true },
+	{ MSR_IA32_CR_PAT, true },
+	{ MSR_FS_BASE, true },
+	{ MSR_GS_BASE, true },
+	{ MSR_KERNEL_GS_BASE, true },
+};
+const unsigned int lodge_msr_nr_passthrough = ARRAY_SIZE(lodge_msr_passthrough);
+
+/**
+ * lodge_msr_init - learn which MSRs the host has
+ */
+void lodge_msr_init(void)
+{
+	have_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
+}
+
+/**
+ * lodge_msr_reset - the values after RESET
+ * @m: to set; the guest's TSC starts at 0
+ */
+void lodge_msr_reset(struct lodge_msr_state *m)
+{
+	*m = (struct lodge_msr_state){
+		.pat = PAT_RESET,
+		.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING,
+		.tsc_offset = -rdtsc(),
+	};
+}
+
+static void load(u32 msr, u64 guest, u64 *host)
+{
+	*host = lodge_hwmsr_read(msr);
+	if (*host != guest)
+		lodge_hwmsr_write(msr, guest);
+}
+
+static void restore(u32 msr, u64 guest, u64 host)
+{
+	if (host != guest)
+		lodge_hwmsr_write(msr, host);
+}
+
+/**
+ * lodge_msr_enter - load what the VMCS does not, interrupts off
+ * @vcpu: to run
+ *
+ * The host's values are read, not assumed: between windows a neighbour may keep
+ * its own guest's in them until its task returns to user space.
+ */
+void lodge_msr_enter(struct lodge_vcpu *vcpu)
+{
+	struct lodge_msr_state *m = &vcpu->msr;
+
+	load(MSR_KERNEL_GS_BASE, m->kernel_gs_base, &m->host.kernel_gs_base);
+	if (have_tsc_aux)
+		load(MSR_TSC_AUX, m->tsc_aux, &m->host.tsc_aux);
+	m->host.syscall_loaded = vcpu->s.efer & EFER_SCE;
+	if (m->host.syscall_loaded) {
+		load(MSR_STAR, m->star, &m->host.star);
+		load(MSR_LSTAR, m->lstar, &m->host.lstar);
+		load(MSR_SYSCALL_MASK, m->fmask, &m->host.fmask);
+	}
+}
+
+/**
+ * lodge_msr_leave - mirror of lodge_msr_enter()
+ * @vcpu: that has run
+ */
+void lodge_msr_leave(struct lodge_vcpu *vcpu)
+{
+	struct lodge_msr_state *m = &vcpu->msr;
+
+	if (m->host.syscall_loaded) {
+		restore(MSR_SYSCALL_MASK, m->fmask, m->host.fmask);
+		restore(MSR_LSTAR, m->lstar, m->host.lstar);
+		restore(MSR_STAR, m->star, m->host.star);
+	}
+	if (have_tsc_aux)
+		restore(MSR_TSC_AUX, m->tsc_aux, m->host.tsc_aux);
+	m->kernel_gs_base = lodge_hwmsr_read(MSR_KERNEL_GS_BASE);
+	restore(MSR_KERNEL_GS_BASE, m->kernel_gs_base, m->host.kernel_gs_base);
+}
+
+/**
+ * lodge_msr_part - the part of the state that an MSR lies in
+ * @index: ECX
+ *
+ * Return: LODGE_PART_*, to be cached before lodge_msr_read() or _write(); 0 if none.
+ */
+u32 lodge_msr_part(u32 index)
+{
+	switch (index) {
+	case MSR_IA32_SYSENTER_CS:
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return LODGE_PART_SYSENTER;
+	case MSR_IA32_CR_PAT:
+		return LODGE_PART_PAT;
+	case MSR_IA32_DEBUGCTLMSR:
+		return LODGE_PART_DR7;
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+		return LODGE_PART_SEGS;
+	}
+	return 0;
+}
+
+/**
+ * lodge_msr_read - RDMSR
+ * @vcpu: locked, with lodge_msr_part() cached
+ * @index: ECX
+ * @value: result
+ *
+ * Called from inside a window too: it does not sleep.
+ *
+ * Return: 0, or -EINVAL: #GP.
+ */
+int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value)
+{
+	const struct lodge_msr_state *m = &vcpu->msr;
+
+	switch (index) {
+	case MSR_IA32_TSC:		*value = rdtsc() + m->tsc_offset; break;
+	case MSR_IA32_TSC_ADJUST:	*value = m->tsc_adjust; break;
+	case MSR_IA32_APICBASE:		*value = vcpu->s.apic_base; break;
+	case MSR_IA32_MISC_ENABLE:	*value = m->misc_enable; break;
+	case MSR_IA32_SYSENTER_CS:	*value = m->sysenter_cs; break;
+	case MSR_IA32_SYSENTER_ESP:	*value = m->sysenter_esp; break;
+	case MSR_IA32_SYSENTER_EIP:	*value = m->sysenter_eip; break;
+	case MSR_IA32_CR_PAT:		*value = m->pat; break;
+	case MSR_IA32_DEBUGCTLMSR:	*value = m->debugctl; break;
+	case MSR_EFER:			*value = vcpu->s.efer; break;
+	case MSR_STAR:			*value = m->star; break;
+	case MSR_LSTAR:			*value = m->lstar; break;
+	case MSR_CSTAR:			*value = m->cstar; break;
+	case MSR_SYSCALL_MASK:		*value = m->fmask; break;
+	case MSR_FS_BASE:		*value = vcpu->s.seg[LODGE_FS].base; break;
+	case MSR_GS_BASE:		*value = vcpu->s.seg[LODGE_GS].base; break;
+	case MSR_KERNEL_GS_BASE:	*value = m->kernel_gs_base; break;
+	/* no microcode update was loaded; no machine-check banks; nothing saved by XSAVES */
+	case MSR_IA32_UCODE_REV:	*value = 1ULL << 32; break;
+	case MSR_IA32_MCG_CAP:
+	case MSR_IA32_MCG_STATUS:
+	case MSR_IA32_PLATFORM_ID:	*value = 0; break;
+	case MSR_IA32_XSS:
+		if (!boot_cpu_has(X86_FEATURE_XSAVES))
+			return -EINVAL;
+		*value = 0;
+		break;
+	case MSR_TSC_AUX:
+		if (!have_tsc_aux)
+			return -EINVAL;
+		*value = m->tsc_aux;
+		break;
+	default:
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool canonical(u64 address)
+{
+	return (u64)((s64)(address << 16) >> 16) == address;
+}
+
+static bool pat_valid(u64 pat)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i += 8) {
+		u8 type = pat >> i;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static int write_base(struct lodge_vcpu *vcpu, u64 *base, u64 value, u32 part)
+{
+	if (!canonical(value))
+		return -EINVAL;
+	*base = value;
+	lodge_vcpu_mark(vcpu, part);
+	return 0;
+}
+
+static int write_tsc(struct lodge_vcpu *vcpu, u64 delta)
+{
+	vcpu->msr.tsc_offset += delta;
+	vcpu->msr.tsc_adjust += delta;
+	lodge_vcpu_mark(vcpu, LODGE_PART_TSC);
+	return 0;
+}
+
+/* MSRs that are a number of some kind, and no part of the VMCS */
+static int write_plain(struct lodge_vcpu *vcpu, u32 index, u64 value)
+{
+	struct lodge_msr_state *m = &vcpu->msr;
+
+	switch (index) {
+	case MSR_STAR:
+		m->star = value;
+		return 0;
+	case MSR_LSTAR:
+		return write_base(vcpu, &m->lstar, value, 0);
+	case MSR_CSTAR:
+		return write_base(vcpu, &m->cstar, value, 0);
+	case MSR_KERNEL_GS_BASE:
+		return write_base(vcpu, &m->kernel_gs_base, value, 0);
+	case MSR_SYSCALL_MASK:
+		if (value >> 32)
+			return -EINVAL;
+		m->fmask = value;
+		return 0;
+	case MSR_TSC_AUX:
+		if (!have_tsc_aux || value >> 32)
+			return -EINVAL;
+		m->tsc_aux = value;
+		return 0;
+	case MSR_IA32_MISC_ENABLE:
+		m->misc_enable = value & MSR_IA32_MISC_ENABLE_FAST_STRING;
+		return 0;
+	case MSR_IA32_UCODE_REV:
+	case MSR_IA32_MCG_STATUS:
+		return value ? -EINVAL : 0;
+	case MSR_IA32_XSS:
+		return value || !boot_cpu_has(X86_FEATURE_XSAVES) ? -EINVAL : 0;
+	}
+	return -EINVAL;
+}
+
+/**
+ * lodge_msr_write - WRMSR
+ * @vcpu: locked, with lodge_msr_part() cached
+ * @index: ECX
+ * @value: EDX:EAX
+ *
+ * Called from inside a window too: it does not sleep, and what the processor
+ * holds outside the VMCS is written by the caller through lodge_msr_leave() and
+ * _enter().
+ *
+ * Return: 0, or -EINVAL: #GP.
+ */
+int lodge_msr_write(struct lodge_vcpu *vcpu, u32 index, u64 value)
+{
+	struct lodge_msr_state *m = &vcpu->msr;
+
+	switch (index) {
+	case MSR_IA32_TSC:
+		return write_tsc(vcpu, value - (rdtsc() + m->tsc_offset));
+	case MSR_IA32_TSC_ADJUST:
+		return write_tsc(vcpu, value - m->tsc_adjust);
+	case MSR_IA32_APICBASE:
+		return lodge_cr_apic_base(vcpu, value);
+	case MSR_EFER:
+		return lodge_cr_write_efer(vcpu, value);
+	case MSR_IA32_SYSENTER_CS:
+		m->sysenter_cs = (u32)value;
+		lodge_vcpu_mark(vcpu, LODGE_PART_SYSENTER);
+		return 0;
+	case MSR_IA32_SYSENTER_ESP:
+		return write_base(vcpu, &m->sysenter_esp, value, LODGE_PART_SYSENTER);
+	case MSR_IA32_SYSENTER_EIP:
+		return write_base(vcpu, &m->sysenter_eip, value, LODGE_PART_SYSENTER);
+	case MSR_FS_BASE:
+		return write_base(vcpu, &vcpu->s.seg[LODGE_FS].base, value, LODGE_PART_SEGS);
+	case MSR_GS_BASE:
+		return write_base(vcpu, &vcpu->s.seg[LODGE_GS].base, value, LODGE_PART_SEGS);
+	case MSR_IA32_CR_PAT:
+		if (!pat_valid(value))
+			return -EINVAL;
+		m->pat = value;
+		lodge_vcpu_mark(vcpu, LODGE_PART_PAT);
+		return 0;
+	case MSR_IA32_DEBUGCTLMSR:
+		if (value & ~DEBUGCTLMSR_BTF)
+			return -EINVAL;
+		m->debugctl = value;
+		lodge_vcpu_mark(vcpu, LODGE_PART_DR7);
+		return 0;
+	}
+	return write_plain(vcpu, index, value);
+}
