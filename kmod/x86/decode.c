@@ -361,6 +361,9 @@ static int fixups(struct cursor *c)
 		if (insn->opsize == 2)
 			insn->src = ARG_EW;
 	}
+	/* MOVNTI and MOVDIRI have no 16-bit form */
+	if (insn->op == OP_MOV && insn->map && insn->opsize == 2)
+		insn->opsize = 4;
 	if (insn->dst == ARG_Z || insn->src == ARG_Z)
 		insn->rm = (insn->opcode & 7) | (insn->rex & REX_B ? 8 : 0);
 	return LODGE_DECODE_OK;
@@ -371,6 +374,8 @@ static int legality(struct cursor *c)
 	struct lodge_insn *insn = c->insn;
 	bool has_reg_form = arg_uses_modrm(insn->dst) || arg_uses_modrm(insn->src);
 
+	if (insn->op == OP_UD)
+		return LODGE_DECODE_UD;
 	if ((insn->flags & INSN_NO64) && c->mode == LODGE_MODE_64)
 		return LODGE_DECODE_UD;
 	if (insn->lock && !((insn->flags & INSN_LOCK) && insn->is_mem))
@@ -424,8 +429,6 @@ static int find_row(struct cursor *c)
 	row = lodge_decode_row(insn->map, insn->opcode, pp, insn->modrm >> 3);
 	if (row.op == OP_UNKNOWN)
 		return LODGE_DECODE_UNKNOWN;
-	if (row.op == OP_UD)
-		return LODGE_DECODE_UD;
 	insn->op = row.op;
 	insn->dst = row.dst;
 	insn->src = row.src;

@@ -114,11 +114,10 @@ static int cmpxchg8b(struct lodge_emul *e)
 	bool equal;
 	int ret;
 
-	ret = lodge_emul_linear(e, mem, 2 * half, LODGE_ACC_WRITE, &linear);
+	ret = lodge_emul_linear(e, mem, 2 * half,
+				LODGE_ACC_WRITE | (half == 8 ? LODGE_EMUL_ALIGNED : 0), &linear);
 	if (ret)
 		return ret;
-	if (half == 8 && (linear & 15))
-		return lodge_emul_raise(e, LODGE_EXC_GP, 0);
 	ret = lodge_emul_load(e, mem, old, 2 * half, LODGE_ACC_WRITE);
 	if (ret)
 		return ret;
@@ -265,7 +264,7 @@ static int execute(struct lodge_emul *e)
 	case OP_NOP:
 		return LODGE_EMUL_DONE;
 	case OP_CLFLUSH:
-		return lodge_emul_probe(e, lodge_emul_operand(e), 1, 0);
+		return lodge_emul_probe(e, lodge_emul_operand(e), 1, LODGE_ACC_FETCH);
 	}
 	return LODGE_EMUL_UNSUPPORTED;
 }

@@ -43,6 +43,9 @@ int lodge_emul_raise(struct lodge_emul *e, u8 vector, u32 error);
 /* Protected mode outside virtual-8086? */
 bool lodge_emul_protected(const struct lodge_emul *e);
 
+/* With the LODGE_ACC_* bits of lodge_emul_linear(): #GP(0) unless aligned to its size. */
+#define LODGE_EMUL_ALIGNED	0x100
+
 /* Segment, limit, canonical and alignment checks; DONE or EXCEPTION. */
 int lodge_emul_linear(struct lodge_emul *e, struct lodge_emul_mem mem, unsigned int len,
 		      unsigned int access, u64 *linear);

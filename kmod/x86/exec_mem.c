@@ -56,7 +56,9 @@ static bool type_allows(const struct lodge_emul_seg *s, unsigned int access)
 		return false;
 	if (access & LODGE_ACC_WRITE)
 		return (s->attr & (LODGE_SEG_CODE | LODGE_SEG_WRITABLE)) == LODGE_SEG_WRITABLE;
-	return !(s->attr & LODGE_SEG_CODE) || (s->attr & LODGE_SEG_WRITABLE);
+	/* FETCH: CLFLUSH, for which execute-only code will do */
+	return !(s->attr & LODGE_SEG_CODE) || (s->attr & LODGE_SEG_WRITABLE) ||
+	       (access & LODGE_ACC_FETCH);
 }
 
 static int linear64(struct lodge_emul *e, struct lodge_emul_mem mem, unsigned int len,
@@ -94,10 +96,10 @@ int lodge_emul_linear(struct lodge_emul *e, struct lodge_emul_mem mem, unsigned 
 		ret = linear32(e, mem, len, access, linear);
 	if (ret)
 		return ret;
-
-	/* vectors have alignment rules of their own */
+	if ((access & LODGE_EMUL_ALIGNED) && (*linear & (len - 1)))
+		return lodge_emul_raise(e, LODGE_EXC_GP, 0);
 	if (e->cpl == 3 && (e->cr0 & LODGE_CR0_AM) && (e->rflags & LODGE_FLAG_AC) &&
-	    len <= 8 && (*linear & (len - 1)))
+	    (*linear & (min_t(unsigned int, len, 16) - 1)))
 		return lodge_emul_raise(e, LODGE_EXC_AC, 0);
 	return LODGE_EMUL_DONE;
 }
@@ -166,7 +168,7 @@ int lodge_emul_probe(struct lodge_emul *e, struct lodge_emul_mem mem, unsigned i
 	ret = lodge_emul_linear(e, mem, len, access, &linear);
 	if (ret)
 		return ret;
-	return e->ops->probe(e, linear, len, access | user(e));
+	return e->ops->probe(e, linear, len, (access & LODGE_ACC_WRITE) | user(e));
 }
 
 struct lodge_emul_mem lodge_emul_operand(const struct lodge_emul *e)

@@ -109,7 +109,7 @@ int lodge_emul_vector(struct lodge_emul *e)
 {
 	const struct lodge_insn *insn = &e->insn;
 	unsigned int size = size_of(insn);
-	unsigned int access = insn->dst == ARG_V ? 0 : LODGE_ACC_WRITE;
+	unsigned int access = LODGE_EMUL_ALIGNED | (insn->dst == ARG_V ? 0 : LODGE_ACC_WRITE);
 	u64 linear;
 	int ret;
 
@@ -120,8 +120,6 @@ int lodge_emul_vector(struct lodge_emul *e)
 		ret = lodge_emul_linear(e, lodge_emul_operand(e), size, access, &linear);
 		if (ret)
 			return ret;
-		if (linear & (size - 1))
-			return lodge_emul_raise(e, LODGE_EXC_GP, 0);
 	}
 	if (insn->op == OP_VMOV_LOW)
 		return move_half(e, 0);

@@ -256,13 +256,13 @@ static const struct lodge_opcode groups[][8] = {
 	},
 	[OP_GROUP4 - OP_GROUP1] = {
 		R(INC, E, NONE, LOCK), R(DEC, E, NONE, LOCK),
-		R(UD, NONE, NONE, 0), R(UD, NONE, NONE, 0), R(UD, NONE, NONE, 0),
-		R(UD, NONE, NONE, 0), R(UD, NONE, NONE, 0), R(UD, NONE, NONE, 0),
+		R(UD, NONE, E, 0), R(UD, NONE, E, 0), R(UD, NONE, E, 0),
+		R(UD, NONE, E, 0), R(UD, NONE, E, 0), R(UD, NONE, E, 0),
 	},
 	[OP_GROUP5 - OP_GROUP1] = {
 		R(INC, E, NONE, LOCK), R(DEC, E, NONE, LOCK),
 		R(CALL, NONE, E, F64), [4] = R(JMP, NONE, E, F64),
-		[6] = R(PUSH, NONE, E, D64), [7] = R(UD, NONE, NONE, 0),
+		[6] = R(PUSH, NONE, E, D64), [7] = R(UD, NONE, E, 0),
 	},
 	[OP_GROUP8 - OP_GROUP1] = {
 		R(UD, NONE, NONE, 0), R(UD, NONE, NONE, 0),
