@@ -130,3 +130,26 @@ fetch_source()
 	done < <(apt-get -c "$APT_CONF" --print-uris --download-only --only-source source "$2" |
 		grep "^'")
 }
+
+# fetch_root DIR PACKAGE...: unpacks packages and all they depend on into DIR, as the root of a
+# system good enough to run them in. Nothing is configured, so neither root nor a chroot is needed.
+fetch_root()
+{
+	local dir=$1 work p
+
+	shift
+	work=$(mktemp -d "$CACHE/fetch.XXXXXX")
+	mkdir "$work/partial"
+	apt-get -c "$APT_CONF" -q -q -y -o Debug::NoLocking=1 -o Dir::Cache::archives="$work/" \
+		--no-install-recommends --download-only install "$@" >&2 ||
+		{ rm -rf "$work"; die "cannot fetch $*"; }
+	mkdir -p "$dir"/{usr/{bin,sbin,lib,lib64},dev,proc,tmp,etc}
+	for p in bin sbin lib lib64; do
+		ln -sfn "usr/$p" "$dir/$p"
+	done
+	for p in "$work"/*.deb; do
+		dpkg-deb --fsys-tarfile "$p" | tar -C "$dir" -x --keep-directory-symlink ||
+			{ rm -rf "$work"; die "cannot unpack ${p##*/}"; }
+	done
+	rm -rf "$work"
+}
