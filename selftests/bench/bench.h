@@ -2,100 +2,16 @@
 /*
  * bench - the same guest loops on lodge and on KVM
  *
- *   guest.S   the loops		kvm.c, lodge.c  the two back ends
- *   layout.c  guest memory		ops.c           how each operation is measured
- *   report.c  table and JSON	main.c          options, and the order of it all
+ *   guest.S   the loops		../backend/  what runs them
+ *   ops.c     how each is measured	report.c     table and JSON
+ *   main.c    options, and the order of it all
  */
 #ifndef BENCH_H
 #define BENCH_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <linux/types.h>
-
 #include "guest.h"
 
-struct backend;
-
-/**
- * struct vm - a VM with one vCPU, about to run a guest loop
- * @be: whose VM it is
- * @fd: the VM
- * @vcpu: its vCPU
- * @run: the shared run area
- * @run_size: its size
- * @mem: guest memory from address 0, GUEST_MEM_SIZE bytes
- * @fault_mem: guest memory from FAULT_GPA, FAULT_SIZE bytes
- * @faulted: bytes of it that the guest has touched
- */
-struct vm {
-	const struct backend *be;
-	int fd;
-	int vcpu;
-	void *run;
-	size_t run_size;
-	unsigned char *mem;
-	unsigned char *fault_mem;
-	__u64 faulted;
-};
-
-/**
- * struct entry - where the guest is to start
- * @rip: instruction pointer
- * @rdx: RDX
- * @irqs: with interrupts enabled
- */
-struct entry {
-	__u64 rip;
-	__u64 rdx;
-	bool irqs;
-};
-
-/**
- * struct counts - what happened in the kernel, lodge only
- * @exits: VM exits
- * @vmreads: VMREADs, in a debug build of the module
- * @vmwrites: likewise
- * @msrs: RDMSRs and WRMSRs, likewise
- */
-struct counts {
-	double exits;
-	double vmreads;
-	double vmwrites;
-	double msrs;
-};
-
-/**
- * struct backend - a hypervisor
- * @name: for messages and the table
- * @device: its device node
- * @kernel_port: a port that it handles in the kernel
- * @eoi_msr: MSR by which the guest ends an interrupt, or 0
- * @create: VM, slots and a vCPU in 64-bit mode; @vm has its memory already
- * @start: set the registers
- * @run: run until the guest writes PORT_DONE; 1 when a signal came instead
- * @set_immediate_exit: have @run return 1 at once
- * @nmi: send an NMI
- * @interrupt: send GUEST_VECTOR
- * @get_counts: NULL where there are none
- *
- * All return 0, or -1 after fail().
- */
-struct backend {
-	const char *name;
-	const char *device;
-	__u16 kernel_port;
-	__u32 eoi_msr;
-	int (*create)(struct vm *vm);
-	int (*start)(struct vm *vm, const struct entry *entry);
-	int (*run)(struct vm *vm);
-	void (*set_immediate_exit)(struct vm *vm, bool on);
-	int (*nmi)(struct vm *vm);
-	int (*interrupt)(struct vm *vm);
-	int (*get_counts)(struct vm *vm, struct counts *counts);
-};
-
-extern const struct backend backend_lodge, backend_kvm;
+#define FAULT_SIZE	0x1800000	/* of the second slot, in which EPT faults are taken */
 
 #define KERNEL_PORT	0xffffffff
 
@@ -113,7 +29,7 @@ extern const struct backend backend_lodge, backend_kvm;
  */
 struct op {
 	const char *name;
-	int (*measure)(struct vm *vm, const struct op *op, double *ticks);
+	int (*measure)(struct machine *m, const struct op *op, double *ticks);
 	const unsigned char *loop;
 	unsigned int n;
 	__u32 value;
@@ -137,17 +53,6 @@ struct result {
 	double kvm;
 	struct counts counts;
 };
-
-/* main.c */
-int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* layout.c */
-__u64 guest_address(const unsigned char *symbol);
-struct guest_args *guest_args(struct vm *vm);
-int vm_alloc_memory(struct vm *vm);
-void vm_free_memory(struct vm *vm);
-int vm_create(struct vm *vm, const struct backend *be);
-void vm_destroy(struct vm *vm);
 
 /* report.c */
 void report_table(const char *title, const struct result *results);

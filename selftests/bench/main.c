@@ -34,6 +34,10 @@ static struct {
 	.rounds = 7,
 };
 
+static const struct guest_code loops = {
+	.start = guest_start, .end = guest_end, .on_nmi = guest_on_nmi, .on_irq = guest_on_irq,
+};
+
 static bool failed;
 
 /**
@@ -64,15 +68,15 @@ static int compare(const void *a, const void *b)
 }
 
 /* One round more, between two readings of the counters; returns 0 or -1 */
-static int count(struct vm *vm, const struct op *op, struct counts *counts)
+static int count(struct machine *m, const struct op *op, struct counts *counts)
 {
 	struct counts before, after;
 	double ticks;
 
-	if (!vm->be->get_counts || op->fresh)
+	if (!m->be->get_counts || op->fresh)
 		return 0;
-	if (vm->be->get_counts(vm, &before) || op->measure(vm, op, &ticks) ||
-	    vm->be->get_counts(vm, &after))
+	if (m->be->get_counts(m, &before) || op->measure(m, op, &ticks) ||
+	    m->be->get_counts(m, &after))
 		return -1;
 	counts->exits = (after.exits - before.exits) / op->n;
 	counts->vmreads = (after.vmreads - before.vmreads) / op->n;
@@ -82,17 +86,17 @@ static int count(struct vm *vm, const struct op *op, struct counts *counts)
 }
 
 /* A round to warm up, then the median of the others; negative if there is none */
-static double measure(struct vm *vm, const struct op *op, struct counts *counts)
+static double measure(struct machine *m, const struct op *op, struct counts *counts)
 {
 	double ticks[MAX_ROUNDS];
 	unsigned int i;
 
-	if (op->measure(vm, op, &ticks[0]))
+	if (op->measure(m, op, &ticks[0]))
 		return -1;
 	for (i = 0; i < options.rounds; i++)
-		if (op->measure(vm, op, &ticks[i]))
+		if (op->measure(m, op, &ticks[i]))
 			return -1;
-	if (count(vm, op, counts))
+	if (count(m, op, counts))
 		return -1;
 	qsort(ticks, options.rounds, sizeof(ticks[0]), compare);
 	return ticks[options.rounds / 2];
@@ -100,20 +104,21 @@ static double measure(struct vm *vm, const struct op *op, struct counts *counts)
 
 static double measure_op(const struct backend *be, const struct op *op, struct counts *counts)
 {
-	struct vm vm = { 0 };
+	__u64 faulted = 0;
+	struct machine m = { .data = &faulted };
 	double ticks = -1;
 
-	if (!vm_alloc_memory(&vm)) {
+	if (!machine_alloc_memory(&m, &loops, FAULT_SIZE)) {
 		if (op->fresh) {
-			vm.be = be;
-			ticks = measure(&vm, op, counts);
+			m.be = be;
+			ticks = measure(&m, op, counts);
 		} else {
-			if (!vm_create(&vm, be))
-				ticks = measure(&vm, op, counts);
-			vm_destroy(&vm);
+			if (!machine_create(&m, be))
+				ticks = measure(&m, op, counts);
+			machine_destroy(&m);
 		}
 	}
-	vm_free_memory(&vm);
+	machine_free_memory(&m);
 	return ticks;
 }
 

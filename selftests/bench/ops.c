@@ -16,99 +16,105 @@
 #define FAULT_PAGES	512
 #define WAKE_SECONDS	60
 
-static int run_loop(struct vm *vm, const unsigned char *loop, __u64 n, __u64 value)
+static struct guest_args *guest_args(struct machine *m)
 {
-	struct entry entry = { .rip = guest_address(loop) };
-	struct guest_args *args = guest_args(vm);
+	return (struct guest_args *)(m->mem + GUEST_ARGS);
+}
+
+static int run_loop(struct machine *m, const unsigned char *loop, __u64 n, __u64 value)
+{
+	struct entry entry = { .start = loop };
+	struct guest_args *args = guest_args(m);
 	int ret;
 
 	args->n = n;
 	args->value = value;
-	if (vm->be->start(vm, &entry))
+	if (m->be->start(m, &entry))
 		return -1;
 	do {
-		ret = vm->be->run(vm);
+		ret = m->be->run(m);
 	} while (ret > 0);
 	return ret;
 }
 
 /* The guest times a loop of its own */
-static int measure_loop(struct vm *vm, const struct op *op, double *ticks)
+static int measure_loop(struct machine *m, const struct op *op, double *ticks)
 {
-	__u64 value = op->value == KERNEL_PORT ? vm->be->kernel_port : op->value;
+	__u64 value = op->value == KERNEL_PORT ? m->be->kernel_port : op->value;
 
-	if (run_loop(vm, op->loop, op->n, value))
+	if (run_loop(m, op->loop, op->n, value))
 		return -1;
-	*ticks = (double)guest_args(vm)->ticks / op->n;
+	*ticks = (double)guest_args(m)->ticks / op->n;
 	return 0;
 }
 
 /* Likewise, with pages that the host has and the guest has not touched yet */
-static int measure_fault(struct vm *vm, const struct op *op, double *ticks)
+static int measure_fault(struct machine *m, const struct op *op, double *ticks)
 {
-	__u64 address = FAULT_GPA + vm->faulted;
+	__u64 *faulted = m->data;
+	__u64 address = EXTRA_GPA + *faulted;
 
-	vm->faulted += op->n * 4096;
-	if (vm->faulted > FAULT_SIZE)
+	*faulted += op->n * 4096;
+	if (*faulted > m->extra_size)
 		return fail("%s: too many rounds", op->name);
-	if (run_loop(vm, op->loop, op->n, address))
+	if (run_loop(m, op->loop, op->n, address))
 		return -1;
-	*ticks = (double)guest_args(vm)->ticks / op->n;
+	*ticks = (double)guest_args(m)->ticks / op->n;
 	return 0;
 }
 
 /* The run call that does not enter the guest */
-static int measure_ioctl(struct vm *vm, const struct op *op, double *ticks)
+static int measure_ioctl(struct machine *m, const struct op *op, double *ticks)
 {
 	__u64 start;
 	unsigned int i;
 
-	vm->be->set_immediate_exit(vm, true);
+	m->be->set_immediate_exit(m, true);
 	start = rdtsc();
 	for (i = 0; i < op->n; i++)
-		if (vm->be->run(vm) != 1)
+		if (m->be->run(m) != 1)
 			return fail("%s: immediate_exit has no effect", op->name);
 	*ticks = (double)(rdtsc() - start) / op->n;
-	vm->be->set_immediate_exit(vm, false);
+	m->be->set_immediate_exit(m, false);
 	return 0;
 }
 
 /* From no VM to the guest's first instruction, and back from it */
-static int measure_create(struct vm *old, const struct op *op, double *ticks)
+static int measure_create(struct machine *old, const struct op *op, double *ticks)
 {
-	struct entry entry = { .rip = guest_address(op->loop), .rdx = PORT_DONE };
-	struct vm vm = { .mem = old->mem, .fault_mem = old->fault_mem };
+	struct entry entry = { .start = op->loop, .rdx = PORT_DONE };
+	struct machine m = *old;
 	__u64 start = rdtsc();
 	int ret;
 
-	ret = vm_create(&vm, old->be);
+	ret = machine_create(&m, old->be);
 	if (!ret)
-		ret = vm.be->start(&vm, &entry);
+		ret = m.be->start(&m, &entry);
 	if (!ret)
-		ret = vm.be->run(&vm);
+		ret = m.be->run(&m);
 	*ticks = rdtsc() - start;
-	vm_destroy(&vm);
+	machine_destroy(&m);
 	return ret;
 }
 
 static void *run_halted(void *arg)
 {
-	struct vm *vm = arg;
+	struct machine *m = arg;
 
-	return (void *)(long)vm->be->run(vm);
+	return (void *)(long)m->be->run(m);
 }
 
-static int wake(struct vm *vm, bool irq)
+static int wake(struct machine *m, bool irq)
 {
-	struct guest_args *args = guest_args(vm);
+	struct guest_args *args = guest_args(m);
 	__u64 before = args->wakeups;
 	time_t end = time(NULL) + WAKE_SECONDS;
-	int ret = irq ? vm->be->interrupt(vm) : vm->be->nmi(vm);
+	int ret = irq ? m->be->interrupt(m) : m->be->nmi(m);
 
 	while (!ret && args->wakeups == before) {
 		sched_yield();
 		if (time(NULL) > end)
-			ret = fail("%s: the guest does not wake up from HLT", vm->be->name);
+			ret = fail("%s: the guest does not wake up from HLT", m->be->name);
 	}
 	return ret;
 }
@@ -117,31 +123,31 @@ static int wake(struct vm *vm, bool irq)
  * This thread wakes the vCPU's on the same CPU and yields; when it runs again, the
  * guest has taken the interrupt and halted once more.
  */
-static int measure_hlt(struct vm *vm, const struct op *op, double *ticks)
+static int measure_hlt(struct machine *m, const struct op *op, double *ticks)
 {
-	struct entry entry = { .rip = guest_address(op->loop), .irqs = op->irqs };
-	struct guest_args *args = guest_args(vm);
+	struct entry entry = { .start = op->loop, .irqs = op->irqs };
+	struct guest_args *args = guest_args(m);
 	pthread_t thread;
 	unsigned int i;
 	__u64 start;
 	void *state;
 	int ret;
 
-	args->eoi_msr = vm->be->eoi_msr;
-	if (vm->be->start(vm, &entry))
+	args->eoi_msr = m->be->eoi_msr;
+	if (m->be->start(m, &entry))
 		return -1;
-	if (pthread_create(&thread, NULL, run_halted, vm))
+	if (pthread_create(&thread, NULL, run_halted, m))
 		return fail("no thread");
-	ret = wake(vm, op->irqs);
+	ret = wake(m, op->irqs);
 	start = rdtsc();
 	for (i = 0; !ret && i < op->n; i++)
-		ret = wake(vm, op->irqs);
+		ret = wake(m, op->irqs);
 	*ticks = (double)(rdtsc() - start) / op->n;
 
-	vm->be->set_immediate_exit(vm, true);
+	m->be->set_immediate_exit(m, true);
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, &state);
-	vm->be->set_immediate_exit(vm, false);
+	m->be->set_immediate_exit(m, false);
 	return ret || (long)state < 0 ? -1 : 0;
 }
 

@@ -10,30 +10,23 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "bench.h"
+#include "backend.h"
 
 #define DEBUG_CONSOLE_PORT	0xe9
 
-static int call(int fd, unsigned long request, void *arg, const char *name)
-{
-	int ret = ioctl(fd, request, arg);
+#define CALL(fd, request, arg) backend_call(fd, request, (void *)(arg), #request)
 
-	return ret < 0 ? fail("lodge: %s: %s", name, strerror(errno)) : ret;
-}
-
-#define CALL(fd, request, arg) call(fd, request, (void *)(arg), #request)
-
-static int add_slot(struct vm *vm, __u32 slot, __u64 gpa, size_t len, void *mem)
+static int add_slot(struct machine *m, __u32 slot, __u64 gpa, size_t len, void *mem)
 {
 	struct lodge_slot arg = {
 		.size = sizeof(arg), .slot = slot, .gpa = gpa, .len = len,
 		.hva = (unsigned long)mem,
 	};
 
-	return CALL(vm->fd, LODGE_VM_SET_SLOT, &arg);
+	return CALL(m->fd, LODGE_VM_SET_SLOT, &arg);
 }
 
-static int set_sregs(struct vm *vm)
+static int set_sregs(struct machine *m)
 {
 	static const struct lodge_segment data = {
 		.limit = 0xffffffff, .selector = GUEST_DS,
@@ -42,7 +35,7 @@ static int set_sregs(struct vm *vm)
 	struct lodge_sregs s = { .size = sizeof(s) };
 	int i;
 
-	if (CALL(vm->vcpu, LODGE_VCPU_GET_SREGS, &s))
+	if (CALL(m->vcpu, LODGE_VCPU_GET_SREGS, &s))
 		return -1;
 	for (i = LODGE_ES; i <= LODGE_GS; i++)
 		s.seg[i] = data;
@@ -60,10 +53,10 @@ static int set_sregs(struct vm *vm)
 	s.cr3 = GUEST_PML4;
 	s.cr4 = 0x620;
 	s.efer = 0x500;
-	return CALL(vm->vcpu, LODGE_VCPU_SET_SREGS, &s);
+	return CALL(m->vcpu, LODGE_VCPU_SET_SREGS, &s);
 }
 
-static int create_with(int lodge, struct vm *vm)
+static int create_with(int lodge, struct machine *m)
 {
 	struct lodge_create_vm create = {
 		.size = sizeof(create), .flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS,
@@ -73,62 +66,65 @@ static int create_with(int lodge, struct vm *vm)
 
 	if (CALL(lodge, LODGE_GET_INFO, &info))
 		return -1;
-	vm->fd = CALL(lodge, LODGE_CREATE_VM, &create);
-	if (vm->fd < 0)
+	m->fd = CALL(lodge, LODGE_CREATE_VM, &create);
+	if (m->fd < 0)
 		return -1;
-	if (add_slot(vm, 0, 0, GUEST_MEM_SIZE, vm->mem) ||
-	    add_slot(vm, 1, FAULT_GPA, FAULT_SIZE, vm->fault_mem))
+	if (add_slot(m, 0, 0, GUEST_MEM_SIZE, m->mem) ||
+	    (m->extra_size && add_slot(m, 1, EXTRA_GPA, m->extra_size, m->extra)))
 		return -1;
-	vm->vcpu = CALL(vm->fd, LODGE_VM_CREATE_VCPU, &vcpu);
-	if (vm->vcpu < 0)
+	m->vcpu = CALL(m->fd, LODGE_VM_CREATE_VCPU, &vcpu);
+	if (m->vcpu < 0)
 		return -1;
-	vm->run_size = info.run_size;
-	vm->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
-	if (vm->run == MAP_FAILED)
+	m->run_size = info.run_size;
+	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (m->run == MAP_FAILED)
 		return fail("lodge: mmap of a vCPU: %s", strerror(errno));
-	return set_sregs(vm);
+	return set_sregs(m);
 }
 
-static int lodge_create(struct vm *vm)
+static int lodge_create(struct machine *m)
 {
 	int lodge, ret;
 
 	lodge = open("/dev/lodge", O_RDWR | O_CLOEXEC);
 	if (lodge < 0)
 		return fail("lodge: /dev/lodge: %s", strerror(errno));
-	ret = create_with(lodge, vm);
+	ret = create_with(lodge, m);
 	close(lodge);
 	return ret;
 }
 
-static int lodge_start(struct vm *vm, const struct entry *entry)
+static int lodge_start(struct machine *m, const struct entry *entry)
 {
 	struct lodge_regs regs = {
-		.size = sizeof(regs), .rip = entry->rip, .rflags = entry->irqs ? 0x202 : 2,
+		.size = sizeof(regs), .rip = machine_guest_address(m, entry->start),
+		.rflags = entry->irqs ? 0x202 : 2,
 		.gpr = {
 			[LODGE_RSP] = GUEST_STACK, [LODGE_RDI] = GUEST_ARGS,
 			[LODGE_RDX] = entry->rdx,
 		},
 	};
 
-	return CALL(vm->vcpu, LODGE_VCPU_SET_REGS, &regs);
+	return CALL(m->vcpu, LODGE_VCPU_SET_REGS, &regs);
 }
 
-static int lodge_run(struct vm *vm)
+static int lodge_run(struct machine *m)
 {
-	struct lodge_run *run = vm->run;
+	struct lodge_run *run = m->run;
+	int ret;
 
 	for (;;) {
-		if (ioctl(vm->vcpu, LODGE_VCPU_RUN, 0) < 0) {
+		if (ioctl(m->vcpu, LODGE_VCPU_RUN, 0) < 0) {
 			if (errno == EINTR)
 				return 1;
 			return fail("lodge: LODGE_VCPU_RUN: %s", strerror(errno));
 		}
 		switch (run->exit_reason) {
 		case LODGE_EXIT_IO:
-			if (run->io.port == PORT_DONE)
-				return 0;
-			*(__u32 *)((char *)run + run->io.data_offset) = 0;
+			ret = machine_port(m, run->io.port, (char *)run + run->io.data_offset,
+					   run->io.width);
+			if (ret)
+				return ret < 0 ? -1 : 0;
 			break;
 		case LODGE_EXIT_HYPERCALL:
 			run->hypercall.ret = 0;
@@ -139,35 +135,37 @@ static int lodge_run(struct vm *vm)
 	}
 }
 
-static void lodge_set_immediate_exit(struct vm *vm, bool on)
+static void lodge_set_immediate_exit(struct machine *m, bool on)
 {
-	struct lodge_run *run = vm->run;
+	struct lodge_run *run = m->run;
 
 	run->immediate_exit = on;
 }
 
-static int lodge_nmi(struct vm *vm)
+static int lodge_nmi(struct machine *m)
 {
-	return CALL(vm->vcpu, LODGE_VCPU_NMI, 0);
+	return CALL(m->vcpu, LODGE_VCPU_NMI, 0);
 }
 
-static int lodge_interrupt(struct vm *vm)
+static int lodge_interrupt(struct machine *m)
 {
 	struct lodge_interrupt arg = { .size = sizeof(arg), .vector = GUEST_VECTOR };
 
-	return CALL(vm->vcpu, LODGE_VCPU_INTERRUPT, &arg);
+	return CALL(m->vcpu, LODGE_VCPU_INTERRUPT, &arg);
 }
 
-static int lodge_get_counts(struct vm *vm, struct counts *counts)
+static int lodge_get_counts(struct machine *m, struct counts *counts)
 {
 	__u64 values[LODGE_NR_STATS] = { 0 };
 	struct lodge_stats stats = {
 		.size = sizeof(stats), .count = LODGE_NR_STATS, .values = (unsigned long)values,
 	};
 
-	if (CALL(vm->vcpu, LODGE_VCPU_GET_STATS, &stats))
+	if (CALL(m->vcpu, LODGE_VCPU_GET_STATS, &stats))
 		return -1;
 	counts->exits = values[LODGE_STAT_EXITS];
+	counts->neighbour = values[LODGE_STAT_NEIGHBOUR];
+	counts->migrations = values[LODGE_STAT_MIGRATIONS];
 	counts->vmreads = values[LODGE_STAT_VMREADS];
 	counts->vmwrites = values[LODGE_STAT_VMWRITES];
 	counts->msrs = values[LODGE_STAT_MSR_ACCESSES];
@@ -176,7 +174,6 @@ static int lodge_get_counts(struct vm *vm, struct counts *counts)
 
 const struct backend backend_lodge = {
 	.name = "lodge",
-	.device = "/dev/lodge",
 	.kernel_port = DEBUG_CONSOLE_PORT,
 	.create = lodge_create,
 	.start = lodge_start,
