@@ -134,7 +134,8 @@ static const struct lodge_call vcpu_calls[] = {
 	STATE_CALL(MSRS, lodge_msrs, msrs),
 	STATE_CALL(CPUID, lodge_cpuid, cpuid),
 	STATE_CALL(EVENTS, lodge_events, events),
-	STATE_CALL(MP, lodge_mp, mp),
+	CALL(LODGE_VCPU_GET_MP, struct lodge_mp, true, false, lodge_state_get_mp),
+	CALL(LODGE_VCPU_SET_MP, struct lodge_mp, false, false, lodge_state_set_mp),
 	CALL(LODGE_VCPU_GET_STATS, struct lodge_stats, true, false, lodge_state_get_stats),
 };
 

@@ -239,9 +239,9 @@ static int op_io_in(struct lodge_emul *e, u16 port, unsigned int size, void *buf
 	const struct lodge_bus_range *r = lodge_bus_find(&vcpu->vm->bus, port, size);
 	unsigned int i;
 
-	if (r) {
+	if (r && r->ops->read) {
 		for (i = 0; i < count; i++) {
-			u32 v = r->ops->read ? r->ops->read(r->dev, port - r->first, size) : ~0u;
+			u32 v = r->ops->read(r->dev, port - r->first, size);
 
 			memcpy(buf + i * size, &v, size);
 		}
@@ -269,15 +269,19 @@ static int op_io_out(struct lodge_emul *e, u16 port, unsigned int size, const vo
 	const struct lodge_bus_range *r = lodge_bus_find(&vcpu->vm->bus, port, size);
 	unsigned int i;
 
-	if (r) {
-		for (i = 0; i < count && r->ops->write; i++) {
-			u32 v = 0;
+	for (i = 0; r && r->ops->write && i < count; i++) {
+		u32 v = 0;
 
-			memcpy(&v, buf + i * size, size);
-			r->ops->write(r->dev, port - r->first, size, v);
-		}
+		memcpy(&v, buf + i * size, size);
+		if (r->ops->write(r->dev, port - r->first, size, v) == LODGE_BUS_DONE)
+			continue;
+		vcpu->run->debug_exit = v;
+		vcpu->run->exit_reason = LODGE_EXIT_DEBUG_EXIT;
+		e->stop = true;
 		return LODGE_EMUL_DONE;
 	}
+	if (r && r->ops->write)
+		return LODGE_EMUL_DONE;
 	memcpy(port_data(vcpu), buf, size * count);
 	ask_port(vcpu, port, size, false, count);
 	e->stop = true;
@@ -434,7 +438,7 @@ int lodge_insn_emulate(struct lodge_vcpu *vcpu)
 	switch (ret) {
 	case LODGE_EMUL_DONE:
 		st->nr_reads = 0;
-		if (vcpu->run->exit_reason == LODGE_EXIT_IO)
+		if (vcpu->run->exit_reason != LODGE_EXIT_NONE)
 			return LODGE_NEXT_USER;
 		return next_write(vcpu);
 	case LODGE_EMUL_USER:

@@ -311,7 +311,7 @@ long lodge_state_get_mp(void *object, void *arg)
 	struct lodge_vcpu *vcpu = object;
 	struct lodge_mp *mp = arg;
 
-	mp->state = vcpu->mp_state;
+	mp->state = READ_ONCE(vcpu->mp_state);
 	return 0;
 }
 
@@ -322,7 +322,7 @@ long lodge_state_set_mp(void *object, void *arg)
 
 	if (mp->state >= LODGE_MP_NR)
 		return -EINVAL;
-	vcpu->mp_state = mp->state;
+	lodge_vcpu_set_mp(vcpu, mp->state);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * The state of a vCPU for user space.  All take a struct lodge_vcpu and the
  * structure that uapi/linux/lodge.h gives for the call; see there for meaning and
- * Documentation/uapi.rst for errors.  The vCPU is locked, but for the statistics.
+ * Documentation/uapi.rst for errors.  The vCPU is locked, but for the activity and
+ * the statistics.
  */
 #ifndef LODGE_STATE_H
 #define LODGE_STATE_H

@@ -98,15 +98,17 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 {
 	int err;
 
-	if (vcpu->mp_state == LODGE_MP_WAIT_SIPI)
-		return wait_event_interruptible(vcpu->wait, false) ? -EINTR : 0;
-
+	if (wait_event_interruptible(vcpu->wait,
+				     READ_ONCE(vcpu->mp_state) != LODGE_MP_WAIT_SIPI))
+		return -EINTR;
 	err = vmx_state_fetch(vcpu, LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
 	if (err)
 		return err;
-	if (wait_event_interruptible(vcpu->wait, event_wakes(vcpu)))
+	if (wait_event_interruptible(vcpu->wait, event_wakes(vcpu) ||
+				     READ_ONCE(vcpu->mp_state) != LODGE_MP_HALTED))
 		return -EINTR;
-	vcpu->mp_state = LODGE_MP_RUNNABLE;
+	/* not if it was told to wait for a start meanwhile */
+	cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	return 0;
 }
 
@@ -126,7 +128,7 @@ static int before_entry(struct lodge_vcpu *vcpu)
 			return LODGE_NEXT_USER;
 		}
 	}
-	if (unlikely(vcpu->mp_state != LODGE_MP_RUNNABLE)) {
+	while (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE)) {
 		err = wait_runnable(vcpu);
 		if (err)
 			return err;
@@ -164,8 +166,8 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 		run->exit_reason = LODGE_EXIT_NONE;
 		return -EINTR;
 	}
-	if (vcpu->mp_state == LODGE_MP_HALTED && !(vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL))
-		vcpu->mp_state = LODGE_MP_RUNNABLE;
+	if (!(vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL))
+		cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	next = run_loop(vcpu);
 	vcpu->stats[LODGE_STAT_EXITS_USER]++;
 	run->cr8 = vcpu->s.cr8;
@@ -231,5 +233,17 @@ void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
 {
 	atomic_add_unless(&vcpu->nmi_pending, 1, 2);
 	smp_mb__after_atomic();
+	kick(vcpu);
+}
+
+/**
+ * lodge_vcpu_set_mp - set the activity
+ * @vcpu: need not be locked
+ * @state: enum lodge_mp_state; a vCPU in the guest heeds it at its next exit
+ */
+void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state)
+{
+	WRITE_ONCE(vcpu->mp_state, state);
+	smp_mb();
 	kick(vcpu);
 }

@@ -90,7 +90,7 @@ struct lodge_exception {
  * @nmi_pending: NMIs to be delivered, 2 at most [a]
  * @irr: external interrupts to be delivered, a bit a vector [a]
  * @irq_waiting: @irr is not empty; set after it [a]
- * @mp_state: enum lodge_mp_state [v]
+ * @mp_state: enum lodge_mp_state [a]
  * @wait: where a halted vCPU sleeps
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
@@ -167,5 +167,6 @@ void lodge_vcpu_destroy(struct lodge_vcpu *vcpu);
 int lodge_vcpu_run(struct lodge_vcpu *vcpu);
 int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector);
 void lodge_vcpu_nmi(struct lodge_vcpu *vcpu);
+void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state);
 
 #endif /* LODGE_VCPU_H */

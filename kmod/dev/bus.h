@@ -6,10 +6,15 @@
 
 #define LODGE_BUS_MAX	16
 
+#define LODGE_BUS_DONE	0
+#define LODGE_BUS_EXIT	1	/* the value ends the run: LODGE_EXIT_DEBUG_EXIT */
+
 /**
  * struct lodge_bus_ops - a device's ports
  * @read: @width (1, 2 or 4) bytes from @offset ports into the range
- * @write: likewise; a positive value returned is for lodge_bus_write()'s caller
+ * @write: likewise; LODGE_BUS_DONE, or, without side effect, LODGE_BUS_EXIT
+ *
+ * An access whose function is NULL goes to user space.
  *
  * Both are called with interrupts off, from inside a VMX window: they may take
  * raw spinlocks, and must not sleep or touch user memory.

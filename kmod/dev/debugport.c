@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The debug console at port 0xe9: a read tells the guest that it is there, as
- * on Bochs and QEMU.
+ * The ports by which test guests speak, as on Bochs and QEMU: a read of 0xe9 tells
+ * that the debug console is there, what is written to it goes to user space; a
+ * write to 0xf4 ends the run with its value.
  */
 #include <linux/types.h>
 
@@ -9,6 +10,7 @@
 #include "debugport.h"
 
 #define DEBUG_CONSOLE_PORT	0xe9
+#define DEBUG_EXIT_PORT		0xf4
 
 static u32 console_read(void *dev, u16 offset, u8 width)
 {
@@ -19,17 +21,35 @@ static const struct lodge_bus_ops console_ops = {
 	.read = console_read,
 };
 
+static u32 exit_read(void *dev, u16 offset, u8 width)
+{
+	return 0;
+}
+
+static int exit_write(void *dev, u16 offset, u8 width, u32 value)
+{
+	return LODGE_BUS_EXIT;
+}
+
+static const struct lodge_bus_ops exit_ops = {
+	.read = exit_read,
+	.write = exit_write,
+};
+
 /**
- * lodge_debugport_attach - put the debug console on a VM's bus
+ * lodge_debugport_attach - put the debug console and the exit port on a VM's bus
  * @bus: the VM's
  *
  * Return: 0 or what lodge_bus_add() returned.
  */
 int lodge_debugport_attach(struct lodge_bus *bus)
 {
-	const struct lodge_bus_range console = {
-		.first = DEBUG_CONSOLE_PORT, .count = 1, .ops = &console_ops,
+	static const struct lodge_bus_range ranges[] = {
+		{ .first = DEBUG_CONSOLE_PORT, .count = 1, .ops = &console_ops },
+		{ .first = DEBUG_EXIT_PORT, .count = 4, .ops = &exit_ops },
 	};
+	int err;
 
-	return lodge_bus_add(bus, &console);
+	err = lodge_bus_add(bus, &ranges[0]);
+	return err ? err : lodge_bus_add(bus, &ranges[1]);
 }

@@ -113,6 +113,14 @@ static int handle_hypercall(struct vmx_vcpu *vmx)
 	return leave(vmx, LODGE_EXIT_HYPERCALL);
 }
 
+/* The exit port, whose device leaves the access to us */
+static bool ends_run(struct lodge_vcpu *vcpu, u16 port, u8 width, bool in)
+{
+	const struct lodge_bus_range *r = lodge_bus_find(&vcpu->vm->bus, port, width);
+
+	return r && !in && r->ops->write;
+}
+
 static int handle_io(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -122,7 +130,12 @@ static int handle_io(struct vmx_vcpu *vmx)
 	vcpu->stats[LODGE_STAT_IO]++;
 	if (q & IOQ_STRING)
 		return lodge_insn_emulate(vcpu);
-	next = lodge_insn_port(vcpu, IOQ_PORT(q), IOQ_WIDTH(q), q & IOQ_IN);
+	if (ends_run(vcpu, IOQ_PORT(q), IOQ_WIDTH(q), q & IOQ_IN)) {
+		vcpu->run->debug_exit = vcpu->gpr[LODGE_RAX] & (~0u >> (32 - 8 * IOQ_WIDTH(q)));
+		next = leave(vmx, LODGE_EXIT_DEBUG_EXIT);
+	} else {
+		next = lodge_insn_port(vcpu, IOQ_PORT(q), IOQ_WIDTH(q), q & IOQ_IN);
+	}
 	skip(vmx);
 	return next;
 }

@@ -92,7 +92,8 @@ static bool fast_io(struct vmx_vcpu *vmx)
 	u64 q = vmcs_readl(VMCS_EXIT_QUALIFICATION);
 	u8 width = IOQ_WIDTH(q);
 	const struct lodge_bus_range *r;
-	u64 mask, *rax = &vcpu->gpr[LODGE_RAX];
+	u64 *rax = &vcpu->gpr[LODGE_RAX];
+	u64 mask;
 	u16 port = IOQ_PORT(q);
 
 	vmx->exit.qualification = q;
@@ -101,13 +102,16 @@ static bool fast_io(struct vmx_vcpu *vmx)
 	r = lodge_bus_find(&vcpu->vm->bus, port, width);
 	if (!r)
 		return false;
+	/* 32-bit results clear the upper half of RAX */
 	mask = width == 4 ? ~0ULL : BIT_ULL(width * 8) - 1;
 	if (q & IOQ_IN) {
-		u32 value = r->ops->read ? r->ops->read(r->dev, port - r->first, width) : ~0u;
-
-		*rax = (*rax & ~mask) | (value & mask);
-	} else if (r->ops->write) {
-		if (r->ops->write(r->dev, port - r->first, width, *rax & mask))
+		if (!r->ops->read)
+			return false;
+		*rax = (*rax & ~mask) | (r->ops->read(r->dev, port - r->first, width) & mask);
+	} else {
+		if (!r->ops->write)
+			return false;
+		if (r->ops->write(r->dev, port - r->first, width, *rax & mask) != LODGE_BUS_DONE)
 			return false;
 	}
 	vcpu->stats[LODGE_STAT_IO]++;

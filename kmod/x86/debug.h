@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-#define LODGE_DR6_FIXED		0xfffe0ff0ULL	/* bits that read as one: no RTM, no bus lock */
+#define LODGE_DR6_FIXED		0xffff0ff0ULL	/* bits that read as one: no RTM, no bus lock */
 #define LODGE_DR6_VALID		0x0000e00fULL	/* B0-B3, BD, BS, BT */
 #define LODGE_DR7_FIXED		0x00000400ULL
 #define LODGE_DR7_GD		0x00002000ULL
