@@ -3,8 +3,6 @@
 # `make help` lists the targets.  The kernel module's own rules are in Kbuild,
 # which the kernel's build system reads.
 
-LODGE_VERSION := 0.1.0
-
 KDIR ?= /lib/modules/$(shell uname -r)/build
 HOST ?=
 TESTS ?=
@@ -14,7 +12,7 @@ DESTDIR ?=
 BUILD := $(CURDIR)/build
 SIMHOST := selftests/simhost
 
-export HOST LODGE_VERSION
+export HOST
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all

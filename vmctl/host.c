@@ -251,7 +251,8 @@ static void read_lockdown(struct host *h, const struct host_source *src)
 
 	if (n < 0) {
 		snprintf(h->lockdown_why, sizeof(h->lockdown_why),
-			 "/sys/kernel/security/lockdown: %s", strerror(-n));
+			 "/sys/kernel/security/lockdown: %s%s", strerror(-n),
+			 n == -ENOENT ? "; securityfs is not mounted, or has none" : "");
 		return;
 	}
 	p = strchr(text, '[');

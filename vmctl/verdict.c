@@ -85,7 +85,7 @@ static void conclude_holder(struct check *c)
 	}
 }
 
-/* "unrestricted guest (PROC2_UNRESTRICTED_GUEST)" for the first few, and how many more */
+/* The first few by name, and how many more */
 static void list_missing(const struct caps *caps, char *buf, size_t size)
 {
 	unsigned int word, i, n = 0;
@@ -99,8 +99,8 @@ static void list_missing(const struct caps *caps, char *buf, size_t size)
 			if (ctl->need == CAPS_OPT || ctl->need == CAPS_OFF ||
 			    caps_allowed(caps, word, i) || n++ >= MAX_NAMED || used >= size)
 				continue;
-			used += snprintf(buf + used, size - used, "%s%s (%s)", used ? ", " : "",
-					 ctl->text, ctl->name);
+			used += snprintf(buf + used, size - used, "%s\"%s\" (%s)",
+					 used ? ", " : "", ctl->text, ctl->name);
 		}
 	}
 	if (n > MAX_NAMED && used < size)
@@ -111,9 +111,9 @@ static void list_missing(const struct caps *caps, char *buf, size_t size)
 static const char *missing_by_flags(const struct host *h)
 {
 	static const char *const flags[][2] = {
-		{ " ept ", "enable EPT (PROC2_EPT)" },
-		{ " unrestricted_guest ", "unrestricted guest (PROC2_UNRESTRICTED_GUEST)" },
-		{ " vnmi ", "virtual NMIs (PIN_VIRTUAL_NMIS)" },
+		{ " ept ", "\"enable EPT\" (PROC2_EPT)" },
+		{ " unrestricted_guest ", "\"unrestricted guest\" (PROC2_UNRESTRICTED_GUEST)" },
+		{ " vnmi ", "\"virtual NMIs\" (PIN_VIRTUAL_NMIS)" },
 	};
 	size_t i;
 

@@ -452,8 +452,8 @@ TEST(missing_controls_have_names)
 	clear_control(&m, MSR_VMX_TRUE_EXIT, 20);
 	c = checked(&m);
 	EXPECT_EQ(c->verdict.answer, CHECK_CANNOT);
-	EXPECT_TRUE(says(c, "unrestricted guest (PROC2_UNRESTRICTED_GUEST)"));
-	EXPECT_TRUE(says(c, "save IA32_EFER (EXIT_SAVE_EFER)"));
+	EXPECT_TRUE(says(c, "\"unrestricted guest\" (PROC2_UNRESTRICTED_GUEST)"));
+	EXPECT_TRUE(says(c, "\"save IA32_EFER\" (EXIT_SAVE_EFER)"));
 
 	/* an optional one is nothing that stands in the way */
 	all_msrs(&m);
