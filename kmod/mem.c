@@ -218,8 +218,8 @@ static bool same_place(const struct lodge_mem_slot *a, const struct lodge_mem_sl
  * Bring the nested tables in line with a slot that replaces another, which was
  * published before, so that faults map nothing of the old one any more.
  */
-static void drop(struct lodge_mem *mem, const struct lodge_mem_slot *old, const struct lodge_mem_slot *slot,
-		 bool *do_flush)
+static void drop(struct lodge_mem *mem, const struct lodge_mem_slot *old,
+		 const struct lodge_mem_slot *slot, bool *do_flush)
 {
 	struct lodge_mmu *mmu = &mem->mmu;
 	gpa_t gpa = old->gpa, end = old->gpa + old->len;
@@ -418,7 +418,8 @@ static int fault_in(struct lodge_mem *mem, struct fault *f)
 	 * notifier that takes the mapping away, which is all that the host
 	 * needs in order not to lose what the guest writes.
 	 */
-	ret = get_user_pages_unlocked(f->hva, 1, &page, LODGE_FOLL_FAULT | (write ? FOLL_WRITE : 0));
+	ret = get_user_pages_unlocked(f->hva, 1, &page,
+				      LODGE_FOLL_FAULT | (write ? FOLL_WRITE : 0));
 	if (ret == -ENOMEM || ret == -EHWPOISON || ret == -EINTR || ret == -EAGAIN)
 		return ret;
 	if (ret != 1)

@@ -27,7 +27,7 @@ struct lodge_mem_slots;
 typedef u64 gpa_t;			/* guest-physical address */
 
 #define LODGE_MEM_MAX_SLOTS	512
-#define LODGE_MEM_MAX_PAGES	(1UL << 31)	/* of one slot: 8 TiB */
+#define LODGE_MEM_MAX_PAGES	BIT(31)	/* of one slot: 8 TiB */
 
 /* Positive result: no memory there, or a write to a read-only slot */
 #define LODGE_MEM_MMIO		1

@@ -16,19 +16,26 @@
 #define NUMA_NO_NODE		(-1)
 #define __pa(p)			((unsigned long)(p))
 #define __va(a)			((void *)(unsigned long)(a))
+/* what the kernel's is */
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
+
+static void (*before_cmpxchg)(u64 *p);	/* a test's processor, in the middle of a change */
 
 static inline u64 shim_cmpxchg(u64 *p, u64 old, u64 new)
 {
+	if (before_cmpxchg)
+		before_cmpxchg(p);
 	__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return old;
 }
+
 #define cmpxchg(p, old, new)	shim_cmpxchg(p, old, new)
 
 static inline bool test_and_clear_bit(int nr, unsigned long *p)
 {
 	return __atomic_fetch_and(p, ~BIT(nr), __ATOMIC_SEQ_CST) & BIT(nr);
 }
+
 #define clear_bit(nr, p)	test_and_clear_bit(nr, p)
 
 static unsigned long pages_allocated;
@@ -116,7 +123,8 @@ static inline void model_samples(struct model *m)
 	for (r = 0; r < NR_REGIONS; r++)
 		for (c = 0; c < NR_CHUNKS; c++)
 			for (p = 0; p < NR_PAGES; p++)
-				m->sample[i++].gpa = region[r] * P1G + chunk[c] * P2M + page[p] * P4K;
+				m->sample[i++].gpa = region[r] * P1G + chunk[c] * P2M +
+						     page[p] * P4K;
 }
 
 /* Whether the leaf that maps s has any of [gpa, end) in it */
@@ -146,7 +154,7 @@ static inline int raw_level(const struct lodge_ept *ept, u64 gpa, u64 *e)
 static inline unsigned long raw_check(struct model *m, u64 *table, int level)
 {
 	unsigned long n = 0;
-	u64 e;
+	u64 *table_below, e;
 	int i;
 
 	for (i = 0; i < 512; i++) {
@@ -168,7 +176,8 @@ static inline unsigned long raw_check(struct model *m, u64 *table, int level)
 		} else if (e & 0x2f8) {
 			m->wrong = "reserved bits in a pointer";
 		} else {
-			n += 1 + raw_check(m, (u64 *)(unsigned long)(e & 0xffffffffff000), level - 1);
+			table_below = (u64 *)(unsigned long)(e & 0xffffffffff000);
+			n += 1 + raw_check(m, table_below, level - 1);
 		}
 	}
 	return n;

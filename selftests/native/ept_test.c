@@ -351,6 +351,24 @@ TEST(random_sequences_match_the_model)
 	EXPECT_TRUE(!wrong);
 }
 
+static void set_dirty(u64 *p)
+{
+	*p |= LODGE_EPT_D;
+	before_cmpxchg = NULL;
+}
+
+TEST(dirty_set_in_the_middle_of_a_map_stays)
+{
+	int level;
+
+	set_up(all);
+	map(P4K, P4K, 1, RW & ~(LODGE_EPT_D | LODGE_EPT_A));
+	before_cmpxchg = set_dirty;
+	map(P4K, P4K, 1, RO);
+	EXPECT_EQ(at(P4K, &level), P4K | RW);
+	tear_down();
+}
+
 /* ---- a processor beside us ----------------------------------------------- */
 
 #define RACE_PAGES	64
