@@ -119,9 +119,9 @@ install: vmctl module ## module, vmctl, manual page and header (DESTDIR and PREF
 	@install -D -m 644 vmctl/vmctl.8 '$(DESTDIR)$(PREFIX)/share/man/man8/vmctl.8'
 	@install -D -m 644 uapi/linux/lodge.h '$(DESTDIR)$(PREFIX)/include/linux/lodge.h'
 	$(call say,  INSTALL lodge.ko in $(DESTDIR)/lib/modules)
-	+@$(MAKE) -C '$(KDIR)' M='$(CURDIR)' INSTALL_MOD_PATH='$(DESTDIR)' modules_install
-	@release=$$($(MAKE) -s -C '$(KDIR)' kernelrelease) && \
-		depmod $(if $(DESTDIR),-b '$(DESTDIR)') "$$release"
+	+@$(MAKE) -C '$(KDIR)' M='$(CURDIR)' INSTALL_MOD_PATH='$(DESTDIR)' \
+		CONFIG_MODULE_SIG_ALL= modules_install
+	@[ -n '$(DESTDIR)' ] || depmod "$$(modinfo -F vermagic lodge.ko | cut -d ' ' -f 1)"
 
 .PHONY: clean
 clean: ## remove what was built (not what was downloaded)
