@@ -30,6 +30,7 @@
 #include "channel.h"
 
 #define MAX_ARGS	512
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const struct {
 	const char *type, *dir, *options;
@@ -56,13 +57,13 @@ static const char * const bad_starts[] = {
 };
 
 static const char * const bad_parts[] = {
-	" detected stall", "detected stalls on", "self-detected stall", "soft lockup", "hard LOCKUP",
-	"blocked for more than", "=============================================================",
+	" detected stall", "detected stalls on", "self-detected stall", "soft lockup",
+	"hard LOCKUP", "blocked for more than",
 };
 
 static struct sector batch[ATA_MAX_SECTORS];
 static unsigned int batched;
-static uint32_t next_seq = 1;
+static __u32 next_seq = 1;
 static int kmsg = -1;
 static int children = -1;
 static struct verdict verdict;
@@ -78,7 +79,7 @@ static void flush(void)
 static void report(enum channel_type type, const void *data, size_t size)
 {
 	struct sector *s = batched ? &batch[batched - 1] : NULL;
-	const uint8_t *p = data;
+	const __u8 *p = data;
 	size_t n;
 
 	do {
@@ -114,9 +115,9 @@ static void judge(const char *line)
 	bool bad = false;
 	size_t i;
 
-	for (i = 0; i < sizeof(bad_starts) / sizeof(bad_starts[0]) && !bad; i++)
+	for (i = 0; i < ARRAY_SIZE(bad_starts) && !bad; i++)
 		bad = !strncmp(line, bad_starts[i], strlen(bad_starts[i]));
-	for (i = 0; i < sizeof(bad_parts) / sizeof(bad_parts[0]) && !bad; i++)
+	for (i = 0; i < ARRAY_SIZE(bad_parts) && !bad; i++)
 		bad = strstr(line, bad_parts[i]);
 	if (bad && !verdict.complaints++)
 		snprintf(verdict.first, sizeof(verdict.first), "%s", line);
@@ -155,7 +156,7 @@ static void start_system(void)
 	int s;
 
 	umask(022);
-	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
 		mkdir(mounts[i].dir, 0755);
 		if (mount(mounts[i].type, mounts[i].dir, mounts[i].type, 0, mounts[i].options) &&
 		    errno != EBUSY)
@@ -190,6 +191,8 @@ static void become(char **argv, int out, int err, bool terminal)
 	dup2(terminal ? fd : err, 2);
 	if (terminal)
 		ioctl(0, TIOCSCTTY, 1);
+	/* inherited, it would cost every system call an update of the TSS */
+	iopl(0);
 	execvp(argv[0], argv);
 	dprintf(2, "simhost: %s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -293,7 +296,7 @@ static char *slurp(const char *path, size_t *size)
 /* The command: words, each ended by a zero byte. A single word is for the shell to read. */
 static int run_command(void)
 {
-	static char *shell[] = { "/bin/sh", "-c", NULL, NULL };
+	char *shell[] = { "/bin/sh", "-c", NULL, NULL };
 	char *argv[MAX_ARGS + 1];
 	size_t size;
 	char *words = slurp("/simhost/argv", &size);
@@ -318,7 +321,7 @@ static void send_file(const char *path)
 {
 	static char buf[65536];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int32_t error = 0;
+	__s32 error = 0;
 	ssize_t n = 0;
 
 	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
@@ -355,7 +358,7 @@ static void finish(void)
 
 int main(void)
 {
-	static char *setup[] = { "/bin/sh", "/simhost/setup", NULL };
+	char *setup[] = { "/bin/sh", "/simhost/setup", NULL };
 	sigset_t chld;
 
 	iopl(3);
