@@ -69,14 +69,13 @@ static long copy_in(const struct lodge_call *call, union lodge_arg *arg, void __
 	return copy_struct_from_user(arg, call->size, user, size);
 }
 
-static long call_one(const struct lodge_call *call, void *object, unsigned long user)
+static noinline long call_with_arg(const struct lodge_call *call, void *object,
+				   unsigned long user)
 {
 	union lodge_arg arg = {};
 	u32 size;
 	long ret;
 
-	if (!call->size)
-		return call->handler(object, NULL);
 	ret = copy_in(call, &arg, (void __user *)user);
 	if (ret)
 		return ret;
@@ -86,6 +85,12 @@ static long call_one(const struct lodge_call *call, void *object, unsigned long 
 	    copy_to_user((void __user *)user, &arg, size))
 		return -EFAULT;
 	return ret;
+}
+
+/* Those without an argument, LODGE_VCPU_RUN before all, pay for no buffer */
+static long call_one(const struct lodge_call *call, void *object, unsigned long user)
+{
+	return call->size ? call_with_arg(call, object, user) : call->handler(object, NULL);
 }
 
 static const struct lodge_call *find_call(const struct lodge_call *calls, unsigned int nr,

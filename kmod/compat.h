@@ -14,7 +14,7 @@
 #include <linux/mmu_notifier.h>
 
 /* int before the callbacks that ask for accesses returned bool */
-typedef typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0)) lodge_young_t;
+#define lodge_young_t	typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0))
 
 #ifdef _PAGE_DEVMAP
 #define LODGE_PAGE_DEVMAP	_PAGE_DEVMAP
@@ -22,11 +22,11 @@ typedef typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0)) lod
 #define LODGE_PAGE_DEVMAP	0
 #endif
 
-/* enumerators, so not seen by #ifdef */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-#define LODGE_FOLL_FAULT	(FOLL_HWPOISON | FOLL_INTERRUPTIBLE | FOLL_HONOR_NUMA_FAULT)
-#else
+/* the flags were macros before the latter two came to be: enumerators cannot be asked for */
+#ifdef FOLL_WRITE
 #define LODGE_FOLL_FAULT	FOLL_HWPOISON
+#else
+#define LODGE_FOLL_FAULT	(FOLL_HWPOISON | FOLL_INTERRUPTIBLE | FOLL_HONOR_NUMA_FAULT)
 #endif
 /* mm: end */
 

@@ -115,10 +115,8 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 /* With the VM's consent a halted vCPU waits in the kernel; else it is user space's matter */
 static int before_entry(struct lodge_vcpu *vcpu)
 {
-	int err = lodge_guestwork_handle();
+	int err;
 
-	if (err)
-		return err;
 	if (unlikely(READ_ONCE(vcpu->run->want_irq_window)) && !READ_ONCE(vcpu->irq_waiting)) {
 		err = vmx_state_fetch(vcpu, LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
 		if (err)
@@ -136,6 +134,12 @@ static int before_entry(struct lodge_vcpu *vcpu)
 	return LODGE_NEXT_ENTER;
 }
 
+static bool needs_care(const struct lodge_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->run->want_irq_window) ||
+	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE;
+}
+
 static int run_loop(struct lodge_vcpu *vcpu)
 {
 	int next = LODGE_NEXT_ENTER;
@@ -143,9 +147,12 @@ static int run_loop(struct lodge_vcpu *vcpu)
 	if (vcpu->insn.complete)
 		next = lodge_insn_complete(vcpu);
 	while (next == LODGE_NEXT_ENTER) {
-		next = before_entry(vcpu);
-		if (next == LODGE_NEXT_ENTER)
+		if (unlikely(needs_care(vcpu)))
+			next = before_entry(vcpu);
+		if (likely(next == LODGE_NEXT_ENTER))
 			next = vmx_vcpu_run(vcpu);
+		if (next == LODGE_NEXT_WORK)
+			next = lodge_guestwork_handle() ? -EINTR : LODGE_NEXT_ENTER;
 	}
 	return next;
 }

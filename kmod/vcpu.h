@@ -49,6 +49,7 @@ enum lodge_vcpu_mode {
 enum lodge_next {
 	LODGE_NEXT_USER,	/* lodge_run is filled in */
 	LODGE_NEXT_ENTER,	/* run the guest on */
+	LODGE_NEXT_WORK,	/* the host has work for the task first */
 };
 
 /**

@@ -321,6 +321,8 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 
 	if (unlikely(reason & VMX_EXIT_ENTRY_FAILED))
 		return unexpected(vmx, LODGE_EXIT_FAIL_ENTRY);
+	if (reason == VMX_EXIT_IO)
+		return handle_io(vmx);
 
 	switch (reason) {
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
@@ -337,8 +339,6 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 		return leave(vmx, LODGE_EXIT_SHUTDOWN);
 	case VMX_EXIT_EPT_VIOLATION:
 		return handle_ept_violation(vmx);
-	case VMX_EXIT_IO:
-		return handle_io(vmx);
 	case VMX_EXIT_HLT:
 		return handle_hlt(vmx);
 	case VMX_EXIT_VMCALL:

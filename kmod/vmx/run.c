@@ -214,7 +214,7 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	local_irq_disable();
 	if (unlikely(lodge_guestwork_pending())) {
 		local_irq_enable();
-		return LODGE_NEXT_ENTER;
+		return LODGE_NEXT_WORK;
 	}
 	vcpu->cpu = smp_processor_id();
 	WRITE_ONCE(vcpu->mode, LODGE_VCPU_IN_GUEST);

@@ -20,17 +20,15 @@
 
 #define LODGE_INSN_MAX		15
 
-/* Segment registers in the encoding's order; also the index of lodge_emul.seg. */
-enum lodge_seg_reg {
-	LODGE_ES, LODGE_CS, LODGE_SS, LODGE_DS, LODGE_FS, LODGE_GS, LODGE_SEGS,
-};
+/*
+ * Registers and segment registers by enum lodge_gpr and enum lodge_sreg, which
+ * are in the encoding's order.
+ */
+#include "../../uapi/linux/lodge.h"
 
-/* General registers in the encoding's order; also the index of lodge_emul.gpr. */
-enum lodge_gpr {
-	LODGE_RAX, LODGE_RCX, LODGE_RDX, LODGE_RBX, LODGE_RSP, LODGE_RBP, LODGE_RSI, LODGE_RDI,
-	LODGE_RIP = 16,		/* as a base: RIP-relative */
-	LODGE_NO_REG = 0xff,
-};
+#define LODGE_SEGS		6	/* ES to GS */
+#define LODGE_RIP		16	/* as a base: RIP-relative */
+#define LODGE_NO_REG		0xff
 
 /* Default sizes of a code segment, named by the bytes of an address. */
 enum lodge_mode {

@@ -124,15 +124,9 @@ struct lodge_emul_seg {
 	u16 sel;
 };
 
-#define LODGE_SEG_TYPE		0x0000f
 #define LODGE_SEG_WRITABLE	0x00002	/* data: writable; code: readable */
 #define LODGE_SEG_DOWN		0x00004	/* data: expands down */
 #define LODGE_SEG_CODE		0x00008
-#define LODGE_SEG_S		0x00010
-#define LODGE_SEG_P		0x00080
-#define LODGE_SEG_L		0x02000
-#define LODGE_SEG_DB		0x04000
-#define LODGE_SEG_UNUSABLE	0x10000
 
 /**
  * struct lodge_emul_exc - an exception for the guest

@@ -301,7 +301,7 @@ int lodge_walk(struct lodge_walk *w, u64 linear, unsigned int access)
 	if (!(w->efer & WALK_EFER_LMA))
 		linear = (u32)linear;
 	if (!(w->cr0 & WALK_CR0_PG)) {
-		w->gpa = linear;
+		w->gpa = (u32)linear;
 		w->size = 4096;
 		w->writable = true;
 		w->user = true;
