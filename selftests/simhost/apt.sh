@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Sourced: packages from other suites, by an apt configuration of our own.
 #
 # Lists, cache and sources lie below $CACHE/apt, so the user's own sources and package state are

@@ -6,7 +6,7 @@
 #ifndef SIMHOST_ATA_H
 #define SIMHOST_ATA_H
 
-#include <stdint.h>
+#include <linux/types.h>
 #include <sys/io.h>
 
 #define ATA_BASE	0x170
@@ -17,9 +17,9 @@
 #define ATA_WRITE	0x30
 #define ATA_MAX_SECTORS	128u
 
-static inline void ata_write(uint32_t lba, const void *data, unsigned int sectors)
+static inline void ata_write(__u32 lba, const void *data, unsigned int sectors)
 {
-	const uint16_t *p = data;
+	const __u16 *p = data;
 
 	outb(ATA_NO_IRQ, ATA_CONTROL);
 	outb((unsigned char)sectors, ATA_BASE + 2);

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Sourced by run: which Bochs, and its configuration.
 
 # Instructions per emulated second. The TSC advances by one per instruction, so the host is told

@@ -16,42 +16,42 @@
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
-#include <stdint.h>
+#include <linux/types.h>
 
 /* From the PVH boot protocol (Xen's public interface, version 1 of the structure). */
 #define HVM_START_MAGIC		0x336ec578
 #define XEN_ELFNOTE_PHYS32_ENTRY	18
 
 struct hvm_start_info {
-	uint32_t magic;
-	uint32_t version;
-	uint32_t flags;
-	uint32_t nr_modules;
-	uint64_t modlist_paddr;
-	uint64_t cmdline_paddr;
-	uint64_t rsdp_paddr;
-	uint64_t memmap_paddr;
-	uint32_t memmap_entries;
-	uint32_t reserved;
+	__u32 magic;
+	__u32 version;
+	__u32 flags;
+	__u32 nr_modules;
+	__u64 modlist_paddr;
+	__u64 cmdline_paddr;
+	__u64 rsdp_paddr;
+	__u64 memmap_paddr;
+	__u32 memmap_entries;
+	__u32 reserved;
 };
 
 struct hvm_modlist_entry {
-	uint64_t paddr;
-	uint64_t size;
-	uint64_t cmdline_paddr;
-	uint64_t reserved;
+	__u64 paddr;
+	__u64 size;
+	__u64 cmdline_paddr;
+	__u64 reserved;
 };
 
 struct extent {
-	uint32_t lba;
-	uint32_t sectors;
-	uint32_t paddr;
+	__u32 lba;
+	__u32 sectors;
+	__u32 paddr;
 };
 
 struct boot_page {
 	struct hvm_start_info start;
 	struct hvm_modlist_entry module;
-	uint32_t entry;
+	__u32 entry;
 	struct extent extents[24];
 	char cmdline[2048];
 };

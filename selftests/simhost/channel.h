@@ -8,7 +8,7 @@
 #ifndef SIMHOST_CHANNEL_H
 #define SIMHOST_CHANNEL_H
 
-#include <stdint.h>
+#include <linux/types.h>
 
 #define CHANNEL_DATA	500
 
@@ -18,26 +18,26 @@ enum channel_type {
 	CHANNEL_KERNEL,		/* the kernel log from its first line on, text */
 	CHANNEL_READY,		/* set-up is over, the command starts; no data */
 	CHANNEL_FILE,		/* the next part of a file asked for by --get */
-	CHANNEL_FILE_END,	/* int32_t: 0 or why it could not be read (errno) */
+	CHANNEL_FILE_END,	/* __s32: 0 or why it could not be read (errno) */
 	CHANNEL_VERDICT,	/* struct verdict; nothing follows */
 };
 
 struct sector {
-	uint32_t seq;			/* from 1 on */
-	uint16_t len;
-	uint16_t type;
-	uint8_t data[CHANNEL_DATA];
-	uint32_t check;			/* ~seq; written last */
+	__u32 seq;			/* from 1 on */
+	__u16 len;
+	__u16 type;
+	__u8 data[CHANNEL_DATA];
+	__u32 check;			/* ~seq; written last */
 };
 
 _Static_assert(sizeof(struct sector) == 512, "sector");
 
 /* How it went. */
 struct verdict {
-	int32_t ran;		/* 0: the set-up failed and the command was not started */
-	int32_t status;		/* of the command, or of the set-up; 128 + signal */
-	uint32_t taint;		/* /proc/sys/kernel/tainted */
-	uint32_t complaints;	/* lines in the kernel log that tell of a fault */
+	__s32 ran;		/* 0: the set-up failed and the command was not started */
+	__s32 status;		/* of the command, or of the set-up; 128 + signal */
+	__u32 taint;		/* /proc/sys/kernel/tainted */
+	__u32 complaints;	/* lines in the kernel log that tell of a fault */
 	char first[160];	/* the first of them */
 };
 

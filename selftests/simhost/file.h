@@ -5,7 +5,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <errno.h>
@@ -15,10 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
 #define EXIT_SETUP	97	/* see `run --help` */
 
-static inline void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-
+__attribute__((format(printf, 1, 2), noreturn))
 static inline void die(const char *fmt, ...)
 {
 	va_list ap;
@@ -32,13 +35,13 @@ static inline void die(const char *fmt, ...)
 }
 
 struct map {
-	const uint8_t *data;
+	const __u8 *data;
 	size_t size;
 };
 
 static inline struct map map_file(const char *path)
 {
-	struct map m = { .data = (const uint8_t *)"" };
+	struct map m = { .data = (const __u8 *)"" };
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Sourced by run: what is in the simulated host's initramfs, as a list for mkcpio.
 
 # put SOURCE DEST: one file, or a directory with all in it, and the libraries that a program needs.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Sourced by the scripts of the simulated host: messages, the cache, the tools.
 #
 # Everything downloaded or built once lives below $CACHE; what belongs to this clone of the

@@ -17,8 +17,8 @@
 
 #define MAX_FIELDS	6
 
-static uint32_t ino;
-static uint64_t written;
+static __u32 ino;
+static __u64 written;
 static char **dirs;
 static size_t nr_dirs;
 
@@ -44,8 +44,8 @@ static void header(const char *path, unsigned int mode, size_t size, unsigned in
 	while (*path == '/')
 		path++;
 	snprintf(h, sizeof(h), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-		 ++ino, mode, 0, 0, 1, 0, (uint32_t)size, 0, 0, maj, min,
-		 (uint32_t)strlen(path) + 1, 0);
+		 ++ino, mode, 0, 0, 1, 0, (__u32)size, 0, 0, maj, min,
+		 (__u32)strlen(path) + 1, 0);
 	put(h, 110);
 	put(path, strlen(path) + 1);
 	pad(4);

@@ -17,39 +17,39 @@
 
 static struct boot_page page;
 static struct {
-	const uint8_t *data;
+	const __u8 *data;
 	size_t size;
 } content[24];
 static unsigned int nr_extents;
-static uint32_t next_lba = 1 + BOOT_PAGE_SECTORS;
+static __u32 next_lba = 1 + BOOT_PAGE_SECTORS;
 
-static uint64_t align_up(uint64_t v, uint64_t to)
+static __u64 align_up(__u64 v, __u64 to)
 {
 	return (v + to - 1) / to * to;
 }
 
-static void add(const uint8_t *data, size_t size, uint64_t paddr)
+static void add(const __u8 *data, size_t size, __u64 paddr)
 {
 	struct extent *e = &page.extents[nr_extents];
 
-	if (nr_extents + 1 >= sizeof(content) / sizeof(content[0]))
+	if (nr_extents + 1 >= ARRAY_SIZE(content))
 		die("too many segments");
 	if (paddr + size > 0xc0000000)
 		die("kernel and initramfs are too large");
 	content[nr_extents].data = data;
 	content[nr_extents++].size = size;
 	e->lba = next_lba;
-	e->sectors = (uint32_t)(align_up(size, SECTOR) / SECTOR);
-	e->paddr = (uint32_t)paddr;
+	e->sectors = (__u32)(align_up(size, SECTOR) / SECTOR);
+	e->paddr = (__u32)paddr;
 	next_lba += e->sectors;
 }
 
 /* The address of the PVH entry point, out of the kernel's notes. */
-static uint32_t pvh_entry(const uint8_t *note, size_t size)
+static __u32 pvh_entry(const __u8 *note, size_t size)
 {
 	Elf64_Nhdr n;
 	size_t name, desc;
-	uint32_t entry;
+	__u32 entry;
 
 	while (size >= sizeof(n)) {
 		memcpy(&n, note, sizeof(n));
@@ -70,12 +70,12 @@ static uint32_t pvh_entry(const uint8_t *note, size_t size)
 }
 
 /* Lays the kernel out; returns the first address behind it. */
-static uint64_t add_kernel(const char *path)
+static __u64 add_kernel(const char *path)
 {
 	struct map m = map_file(path);
 	const Elf64_Ehdr *eh = (const void *)m.data;
 	const Elf64_Phdr *ph;
-	uint64_t end = 0;
+	__u64 end = 0;
 	unsigned int i;
 
 	if (m.size < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
@@ -100,7 +100,7 @@ static uint64_t add_kernel(const char *path)
 }
 
 /* Archives start at multiples of four bytes; ours end at multiples of a sector. */
-static void add_initramfs(char **paths, uint64_t paddr)
+static void add_initramfs(char **paths, __u64 paddr)
 {
 	struct map m;
 
@@ -117,9 +117,9 @@ static void add_initramfs(char **paths, uint64_t paddr)
 
 static void write_out(const struct map *boot)
 {
-	static const uint8_t zeros[CYLINDER];
-	uint8_t sectors[BOOT_PAGE_SECTORS * SECTOR] = { 0 };
-	uint64_t size = (uint64_t)next_lba * SECTOR;
+	static const __u8 zeros[CYLINDER];
+	__u8 sectors[BOOT_PAGE_SECTORS * SECTOR] = { 0 };
+	__u64 size = (__u64)next_lba * SECTOR;
 	unsigned int i;
 
 	memcpy(sectors, &page, sizeof(page));

@@ -28,14 +28,15 @@
 #define EXIT_COMPLAINT	99
 #define EXIT_TIMEOUT	124
 
-#define TAINT_DIE	(1u << 7)
-#define TAINT_BAD_PAGE	(1u << 5)
-#define TAINT_WARN	(1u << 9)
-#define TAINT_LOCKUP	(1u << 14)
+#define TAINT_BAD_PAGE	0x0020u
+#define TAINT_DIE	0x0080u
+#define TAINT_WARN	0x0200u
+#define TAINT_LOCKUP	0x4000u
 #define TAINT_BAD	(TAINT_DIE | TAINT_BAD_PAGE | TAINT_WARN | TAINT_LOCKUP)
 
 #define MAX_FILES	64
 #define TAIL_LINES	30
+#define CONTEXT_LINES	3	/* shown before what the kernel complained of */
 #define POLL_MS		10
 #define PANIC_GRACE_S	3
 #define ESCAPE		0x1d	/* Ctrl-] ends an interactive run */
@@ -54,11 +55,12 @@ static struct termios saved;
 static bool is_raw;
 static struct timespec started;
 
-static uint32_t expected = 1;
+static __u32 expected = 1;
 static struct verdict verdict;
 static bool have_verdict, file_failed;
 static int starts;
 static time_t panic_at;
+static char panic_line[256];
 static volatile sig_atomic_t caught;
 
 static const char *in_dir(const char *name)
@@ -82,25 +84,49 @@ static void on_signal(int sig)
 	caught = sig;
 }
 
+static void show(struct map m, size_t from, int lines)
+{
+	for (; from < m.size && lines; from++) {
+		if (m.data[from] == '\n')
+			lines--;
+		if (m.data[from] != '\r' && m.data[from] != BOOT_MARK)
+			fputc(m.data[from], stderr);
+	}
+}
+
+/* Where the line starts that is so many lines before offset i. */
+static size_t back(struct map m, size_t i, int lines)
+{
+	while (i > 0)
+		if (m.data[--i] == '\n' && !lines--)
+			return i + 1;
+	return 0;
+}
+
 static void show_tail(const char *name, const char *title)
 {
 	struct map m = map_file(in_dir(name));
-	size_t i = m.size;
-	int lines = 0;
 
-	if (!m.size)
+	if (m.size <= 1)
 		return;
-	while (i > 0 && lines <= TAIL_LINES)
-		if (m.data[--i] == '\n')
-			lines++;
-	if (lines > TAIL_LINES)
-		i++;
 	fprintf(stderr, "simhost: the last of %s:\n", title);
-	for (; i < m.size; i++)
-		if (m.data[i] != '\r' && m.data[i] != BOOT_MARK)
-			fputc(m.data[i], stderr);
+	show(m, back(m, m.size, TAIL_LINES), -1);
 	if (m.data[m.size - 1] != '\n')
 		fputc('\n', stderr);
+}
+
+/* The kernel log around its first complaint. */
+static void show_complaint(void)
+{
+	struct map m = map_file(in_dir("kernel.log"));
+	const __u8 *at = memmem(m.data, m.size, verdict.first, strlen(verdict.first));
+
+	if (!verdict.complaints || !at) {
+		show_tail("kernel.log", "the kernel log");
+		return;
+	}
+	fputs("simhost: the kernel log there:\n", stderr);
+	show(m, back(m, (size_t)(at - m.data), CONTEXT_LINES), CONTEXT_LINES + 2 * TAIL_LINES);
 }
 
 /* Ends everything; the only way out once Bochs has been started. */
@@ -195,7 +221,7 @@ static void make_raw(void)
 	is_raw = true;
 }
 
-static void take_file(const uint8_t *data, size_t len)
+static void take_file(const __u8 *data, size_t len)
 {
 	if (next_file >= nr_files)
 		return;
@@ -208,9 +234,9 @@ static void take_file(const uint8_t *data, size_t len)
 	write_all(file_fd, data, len);
 }
 
-static void end_file(const uint8_t *data)
+static void end_file(const __u8 *data)
 {
-	int32_t error;
+	__s32 error;
 
 	memcpy(&error, data, sizeof(error));
 	if (error) {
@@ -274,6 +300,13 @@ static bool read_report(void)
 	return i > 0;
 }
 
+static void note_panic(const char *line)
+{
+	panic_at = elapsed_ms();
+	snprintf(panic_line, sizeof(panic_line), "the host: %.*s",
+		 (int)strcspn(line, "\r\n"), line);
+}
+
 static void read_console(void)
 {
 	static char line[512];
@@ -298,7 +331,7 @@ static void read_console(void)
 			if (strstr(line, "end Kernel panic"))
 				panic_at = elapsed_ms() - PANIC_GRACE_S * 1000;
 			else if (!panic_at && strstr(line, "Kernel panic - not syncing"))
-				panic_at = elapsed_ms();
+				note_panic(strstr(line, "Kernel panic"));
 		}
 	}
 }
@@ -347,7 +380,7 @@ static int judge(void)
 		return EXIT_SETUP;
 	}
 	if (verdict.complaints)
-		fprintf(stderr, "simhost: the host's kernel complained, %u line(s), the first: %.160s\n",
+		fprintf(stderr, "simhost: the host's kernel complained (%u lines), first: %.160s\n",
 			verdict.complaints, verdict.first);
 	if (verdict.taint & TAINT_BAD)
 		fprintf(stderr, "simhost: the host's kernel is tainted:%s%s%s%s\n",
@@ -356,7 +389,7 @@ static int judge(void)
 			verdict.taint & TAINT_BAD_PAGE ? " B (bad page)" : "",
 			verdict.taint & TAINT_LOCKUP ? " L (locked up)" : "");
 	if (verdict.complaints || verdict.taint & TAINT_BAD) {
-		show_tail("kernel.log", "the kernel log");
+		show_complaint();
 		return status ? status : EXIT_COMPLAINT;
 	}
 	if (!status && file_failed)
@@ -380,7 +413,7 @@ static void watch(void)
 		if (starts > 1)
 			died(EXIT_DIED, "the host restarted");
 		if (panic_at && elapsed_ms() - panic_at >= PANIC_GRACE_S * 1000)
-			died(EXIT_DIED, "the host's kernel panicked");
+			died(EXIT_DIED, panic_line);
 		if (ended) {
 			show_tail("screen.log", "the emulator's screen");
 			show_tail("bochs.log", "the emulator's log");
@@ -404,23 +437,34 @@ int main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "d:t:g:ikv")) != -1) {
 		switch (c) {
-		case 'd': dir = optarg; break;
-		case 't': limit = atol(optarg); break;
-		case 'i': interactive = true; break;
-		case 'k': keep = true; break;
-		case 'v': verbose = true; break;
+		case 'd':
+			dir = optarg;
+			break;
+		case 't':
+			limit = atol(optarg);
+			break;
+		case 'i':
+			interactive = true;
+			break;
+		case 'k':
+			keep = true;
+			break;
+		case 'v':
+			verbose = true;
+			break;
 		case 'g':
 			if (nr_files == MAX_FILES)
 				die("too many files to get");
 			files[nr_files++] = optarg;
 			break;
-		default: return EXIT_SETUP;
+		default:
+			return EXIT_SETUP;
 		}
 	}
 	if (!dir || !argv[optind])
 		die("usage: monitor -d DIR [-t SECONDS] [-g DEST]... [-ikv] -- BOCHS ARGUMENT...");
 	clock_gettime(CLOCK_MONOTONIC, &started);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &sa, NULL);
 	report_fd = open_in_dir("report.img", O_RDONLY);
 	console_fd = open_in_dir("console.log", O_RDONLY | O_CREAT);

@@ -11,15 +11,15 @@
 #define PAYLOAD_OFFSET	0x248
 #define PAYLOAD_LENGTH	0x24c
 
-static uint32_t get32(const uint8_t *p)
+static __u32 get32(const __u8 *p)
 {
-	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+	return p[0] | p[1] << 8 | p[2] << 16 | (__u32)p[3] << 24;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t offset, length;
-	const uint8_t *p;
+	__u64 offset, length;
+	const __u8 *p;
 	struct map m;
 
 	if (argc != 2)
