@@ -113,33 +113,6 @@ static int handle_hypercall(struct vmx_vcpu *vmx)
 	return leave(vmx, LODGE_EXIT_HYPERCALL);
 }
 
-/* The exit port, whose device leaves the access to us */
-static bool ends_run(struct lodge_vcpu *vcpu, u16 port, u8 width, bool in)
-{
-	const struct lodge_bus_range *r = lodge_bus_find(&vcpu->vm->bus, port, width);
-
-	return r && !in && r->ops->write;
-}
-
-static int handle_io(struct vmx_vcpu *vmx)
-{
-	struct lodge_vcpu *vcpu = vmx->vcpu;
-	u64 q = vmx->exit.qualification;
-	int next;
-
-	vcpu->stats[LODGE_STAT_IO]++;
-	if (q & IOQ_STRING)
-		return lodge_insn_emulate(vcpu);
-	if (ends_run(vcpu, IOQ_PORT(q), IOQ_WIDTH(q), q & IOQ_IN)) {
-		vcpu->run->debug_exit = vcpu->gpr[LODGE_RAX] & (~0u >> (32 - 8 * IOQ_WIDTH(q)));
-		next = leave(vmx, LODGE_EXIT_DEBUG_EXIT);
-	} else {
-		next = lodge_insn_port(vcpu, IOQ_PORT(q), IOQ_WIDTH(q), q & IOQ_IN);
-	}
-	skip(vmx);
-	return next;
-}
-
 static int handle_wrmsr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -321,8 +294,6 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 
 	if (unlikely(reason & VMX_EXIT_ENTRY_FAILED))
 		return unexpected(vmx, LODGE_EXIT_FAIL_ENTRY);
-	if (reason == VMX_EXIT_IO)
-		return handle_io(vmx);
 
 	switch (reason) {
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
@@ -339,6 +310,9 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 		return leave(vmx, LODGE_EXIT_SHUTDOWN);
 	case VMX_EXIT_EPT_VIOLATION:
 		return handle_ept_violation(vmx);
+	case VMX_EXIT_IO:	/* INS and OUTS */
+		vmx->vcpu->stats[LODGE_STAT_IO]++;
+		return lodge_insn_emulate(vmx->vcpu);
 	case VMX_EXIT_HLT:
 		return handle_hlt(vmx);
 	case VMX_EXIT_VMCALL:

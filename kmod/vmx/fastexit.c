@@ -32,7 +32,7 @@ static __always_inline void skip(struct vmx_vcpu *vmx)
 		raise_debug(vcpu, 0x4000);
 }
 
-static bool fast_cpuid(struct vmx_vcpu *vmx)
+static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u64 *gpr = vcpu->gpr;
@@ -49,10 +49,10 @@ static bool fast_cpuid(struct vmx_vcpu *vmx)
 		gpr[LODGE_RAX] = gpr[LODGE_RBX] = gpr[LODGE_RCX] = gpr[LODGE_RDX] = 0;
 	}
 	skip(vmx);
-	return true;
+	return VMX_FAST_ENTER;
 }
 
-static bool fast_rdmsr(struct vmx_vcpu *vmx)
+static enum vmx_fast fast_rdmsr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u32 index = vcpu->gpr[LODGE_RCX];
@@ -63,60 +63,61 @@ static bool fast_rdmsr(struct vmx_vcpu *vmx)
 		vmx_state_read(vmx, lodge_msr_part(index));
 	if (unlikely(lodge_msr_read(vcpu, index, &value))) {
 		lodge_vcpu_raise(vcpu, 13, true, 0);
-		return true;
+		return VMX_FAST_ENTER;
 	}
 	vcpu->gpr[LODGE_RAX] = (u32)value;
 	vcpu->gpr[LODGE_RDX] = value >> 32;
 	skip(vmx);
-	return true;
+	return VMX_FAST_ENTER;
 }
 
 /* Others are in the processor while the window is open, or change its mode */
-static bool fast_wrmsr(struct vmx_vcpu *vmx)
+static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u32 index = vcpu->gpr[LODGE_RCX];
 
 	if (index != MSR_IA32_TSC_ADJUST && index != MSR_IA32_TSC)
-		return false;
+		return VMX_FAST_LEAVE;
 	vcpu->stats[LODGE_STAT_MSR]++;
 	lodge_msr_write(vcpu, index,
 			vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX]);
 	skip(vmx);
-	return true;
+	return VMX_FAST_ENTER;
 }
 
-static bool fast_io(struct vmx_vcpu *vmx)
+static enum vmx_fast fast_io(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u64 q = vmcs_readl(VMCS_EXIT_QUALIFICATION);
-	u8 width = IOQ_WIDTH(q);
-	const struct lodge_bus_range *r;
 	u64 *rax = &vcpu->gpr[LODGE_RAX];
-	u64 mask;
+	const struct lodge_bus_range *r;
+	u8 width = IOQ_WIDTH(q);
 	u16 port = IOQ_PORT(q);
-
-	vmx->exit.qualification = q;
-	if (q & IOQ_STRING)
-		return false;
-	r = lodge_bus_find(&vcpu->vm->bus, port, width);
-	if (!r)
-		return false;
 	/* 32-bit results clear the upper half of RAX */
-	mask = width == 4 ? ~0ULL : BIT_ULL(width * 8) - 1;
-	if (q & IOQ_IN) {
-		if (!r->ops->read)
-			return false;
-		*rax = (*rax & ~mask) | (r->ops->read(r->dev, port - r->first, width) & mask);
-	} else {
-		if (!r->ops->write)
-			return false;
-		if (r->ops->write(r->dev, port - r->first, width, *rax & mask) != LODGE_BUS_DONE)
-			return false;
+	u64 mask = width == 4 ? ~0ULL : BIT_ULL(width * 8) - 1;
+	enum vmx_fast ret = VMX_FAST_ENTER;
+
+	if (unlikely(q & IOQ_STRING)) {
+		vmx->exit.qualification = q;
+		return VMX_FAST_LEAVE;
 	}
 	vcpu->stats[LODGE_STAT_IO]++;
+	r = lodge_bus_find(&vcpu->vm->bus, port, width);
+	if ((q & IOQ_IN) && r && r->ops->read) {
+		*rax = (*rax & ~mask) | (r->ops->read(r->dev, port - r->first, width) & mask);
+	} else if (!(q & IOQ_IN) && r && r->ops->write) {
+		if (r->ops->write(r->dev, port - r->first, width, *rax & mask) == LODGE_BUS_EXIT) {
+			vcpu->run->exit_reason = LODGE_EXIT_DEBUG_EXIT;
+			vcpu->run->debug_exit = *rax & (u32)mask;
+			ret = VMX_FAST_USER;
+		}
+	} else {
+		lodge_insn_port(vcpu, port, width, q & IOQ_IN);
+		ret = VMX_FAST_USER;
+	}
 	skip(vmx);
-	return true;
+	return ret;
 }
 
 static void read_vectoring(struct vmx_vcpu *vmx)
@@ -136,7 +137,7 @@ static void block_nmi_again(struct vmx_vcpu *vmx)
 	lodge_vcpu_mark(vmx->vcpu, LODGE_PART_SHADOW);
 }
 
-static bool debug_exception(struct vmx_vcpu *vmx, u32 info)
+static enum vmx_fast debug_exception(struct vmx_vcpu *vmx, u32 info)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 
@@ -154,17 +155,17 @@ static bool debug_exception(struct vmx_vcpu *vmx, u32 info)
 	}
 	/* the trap ends an STI shadow, which VM entry would refuse beside TF */
 	vmx->stale_shadow = true;
-	return true;
+	return VMX_FAST_ENTER;
 }
 
-static bool fast_exception(struct vmx_vcpu *vmx)
+static enum vmx_fast fast_exception(struct vmx_vcpu *vmx)
 {
 	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO);
 
 	read_vectoring(vmx);
 	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI) {
 		vmx->nmi_arrived = true;
-		return false;
+		return VMX_FAST_LEAVE;
 	}
 	if ((info & INTR_NMI_UNBLOCKED) && !(vmx->exit.idt_info & INTR_VALID))
 		block_nmi_again(vmx);
@@ -173,19 +174,19 @@ static bool fast_exception(struct vmx_vcpu *vmx)
 		return debug_exception(vmx, info);
 	case 17:
 		lodge_vcpu_raise(vmx->vcpu, 17, true, vmcs_read32(VMCS_EXIT_INTR_ERROR));
-		return true;
+		return VMX_FAST_ENTER;
 	case 18:
 		vmx->mce_arrived = true;
-		return false;
+		return VMX_FAST_LEAVE;
 	}
 	vmx->exit.intr_info = info;
-	return false;
+	return VMX_FAST_LEAVE;
 }
 
-static bool window_opened(struct vmx_vcpu *vmx, u32 control)
+static enum vmx_fast window_opened(struct vmx_vcpu *vmx, u32 control)
 {
 	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc &= ~control);
-	return !READ_ONCE(vmx->vcpu->run->want_irq_window);
+	return READ_ONCE(vmx->vcpu->run->want_irq_window) ? VMX_FAST_LEAVE : VMX_FAST_ENTER;
 }
 
 /* An EPT violation, and others that may come in the middle of an event's delivery */
@@ -203,10 +204,10 @@ static void read_delivery_exit(struct vmx_vcpu *vmx)
  * vmx_fastexit_handle - answer an exit inside the window, or read what it left
  * @vmx: in a window, with exit.reason read
  *
- * Return: true to enter the guest again; false to close the window, with the
- * members of @vmx->exit filled that vmx_exit_handle() wants for this reason.
+ * Return: enum vmx_fast; with VMX_FAST_LEAVE the members of @vmx->exit are filled
+ * that vmx_exit_handle() wants for this reason.
  */
-bool vmx_fastexit_handle(struct vmx_vcpu *vmx)
+enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 {
 	struct vmx_exit *e = &vmx->exit;
 
@@ -216,17 +217,14 @@ bool vmx_fastexit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_RDMSR:
 		return fast_rdmsr(vmx);
 	case VMX_EXIT_WRMSR:
-		if (fast_wrmsr(vmx))
-			return true;
+		if (fast_wrmsr(vmx) == VMX_FAST_ENTER)
+			return VMX_FAST_ENTER;
 		break;
 	case VMX_EXIT_IO:
-		if (fast_io(vmx))
-			return true;
-		e->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
-		return false;
+		return fast_io(vmx);
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
 		vmx->vcpu->stats[LODGE_STAT_IRQ_EXITS]++;
-		return false;
+		return VMX_FAST_LEAVE;
 	case VMX_EXIT_EXCEPTION_NMI:
 		return fast_exception(vmx);
 	case VMX_EXIT_INTERRUPT_WINDOW:
@@ -236,18 +234,18 @@ bool vmx_fastexit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_EPT_VIOLATION:
 		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 		read_delivery_exit(vmx);
-		return false;
+		return VMX_FAST_LEAVE;
 	case VMX_EXIT_EPT_MISCONFIG:
 		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 		fallthrough;
 	case VMX_EXIT_PML_FULL:
 	case VMX_EXIT_TASK_SWITCH:
 		read_delivery_exit(vmx);
-		return false;
+		return VMX_FAST_LEAVE;
 	}
 	e->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
 	e->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
 	if ((e->reason & VMX_EXIT_REASON_MASK) == VMX_EXIT_ENTRY_MCE)
 		vmx->mce_arrived = true;
-	return false;
+	return VMX_FAST_LEAVE;
 }

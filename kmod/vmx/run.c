@@ -117,17 +117,20 @@ static void drain_pml(struct vmx_vcpu *vmx)
 /**
  * vmx_window_close - mirror of vmx_window_open()
  * @vmx: in a window
+ * @parts: LODGE_PART_* to be read from the VMCS while it is at hand
  */
-void vmx_window_close(struct vmx_vcpu *vmx)
+void vmx_window_close(struct vmx_vcpu *vmx, u32 parts)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 
-	vmx_state_read(vmx, LODGE_PART_RIP | LODGE_PART_RSP | LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
-	if (vmx->stale_shadow) {
+	if (vmx->stale_shadow)
+		parts |= LODGE_PART_SHADOW;
+	vmx_state_read(vmx, parts);
+	if (vmx->stale_shadow && vcpu->shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
 		vcpu->shadow &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
-		vmx->stale_shadow = false;
 	}
+	vmx->stale_shadow = false;
 	if (vmx->pml)
 		drain_pml(vmx);
 	lodge_debug_leave(&vcpu->debug);
@@ -153,9 +156,10 @@ static __always_inline int enter(struct vmx_vcpu *vmx)
 }
 
 /* Runs the guest until an exit that needs more than a window */
-static void run_window(struct vmx_vcpu *vmx)
+static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
+	enum vmx_fast next;
 	int outcome;
 
 	do {
@@ -171,13 +175,26 @@ static void run_window(struct vmx_vcpu *vmx)
 			if (outcome == VMX_OP_FAILED)
 				vmx->exit.insn_error = vmcs_read32(VMCS_INSN_ERROR);
 			vmx_report_error(vmx->launched ? "VMRESUME" : "VMLAUNCH", 0, outcome);
-			return;
+			return VMX_FAST_LEAVE;
 		}
 		vmx->launched = true;
 		vcpu->cached = 0;
 		count(vmx, LODGE_STAT_EXITS);
 		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
-	} while (vmx_fastexit_handle(vmx));
+		next = vmx_fastexit_handle(vmx);
+	} while (next == VMX_FAST_ENTER);
+	return next;
+}
+
+/* What is read from the VMCS before it is put away */
+static u32 parts_wanted(const struct vmx_vcpu *vmx, enum vmx_fast next)
+{
+	if (next == VMX_FAST_USER)	/* for lodge_run.ready_for_irq */
+		return LODGE_PART_RFLAGS | LODGE_PART_SHADOW;
+	if (vmx->exit.reason == VMX_EXIT_EXTERNAL_INTERRUPT ||
+	    vmx->exit.reason == VMX_EXIT_EPT_VIOLATION)
+		return 0;
+	return LODGE_PART_RIP | LODGE_PART_RFLAGS | LODGE_PART_SHADOW;
 }
 
 /*
@@ -210,6 +227,7 @@ static void forward_events(struct vmx_vcpu *vmx)
 int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vcpu->vmx;
+	enum vmx_fast next;
 
 	local_irq_disable();
 	if (unlikely(lodge_guestwork_pending())) {
@@ -227,8 +245,8 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 		return -EBUSY;
 	}
 	vtime_account_guest_enter();
-	run_window(vmx);
-	vmx_window_close(vmx);
+	next = run_window(vmx);
+	vmx_window_close(vmx, parts_wanted(vmx, next));
 	forward_events(vmx);
 	smp_store_release(&vcpu->mode, LODGE_VCPU_OUTSIDE);
 
@@ -238,5 +256,5 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	vtime_account_guest_exit();
 	local_irq_enable();
 
-	return vmx_exit_handle(vmx);
+	return next == VMX_FAST_USER ? LODGE_NEXT_USER : vmx_exit_handle(vmx);
 }

@@ -81,6 +81,10 @@ static void write_rest(struct vmx_vcpu *vmx, u32 parts)
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	unsigned int i;
 
+	if (parts & LODGE_PART_SEGS)
+		write_segments(&vcpu->s);
+	if (parts & LODGE_PART_CRS)
+		write_controls(vmx, &vcpu->s);
 	if (parts & LODGE_PART_PDPTE)
 		for (i = 0; i < 4; i++)
 			vmcs_write_any(VMCS_GUEST_PDPTE0 + 2 * i, vcpu->pdpte[i]);
@@ -109,6 +113,8 @@ void vmx_state_commit(struct vmx_vcpu *vmx)
 	u32 parts = vcpu->dirty;
 
 	vcpu->dirty = 0;
+	if (parts & ~(LODGE_PART_RIP | LODGE_PART_RFLAGS | LODGE_PART_SHADOW | LODGE_PART_RSP))
+		write_rest(vmx, parts);
 	if (parts & LODGE_PART_RIP)
 		vmcs_writel(VMCS_GUEST_RIP, vcpu->rip);
 	if (parts & LODGE_PART_RSP)
@@ -117,19 +123,16 @@ void vmx_state_commit(struct vmx_vcpu *vmx)
 		vmcs_writel(VMCS_GUEST_RFLAGS, vcpu->rflags | X86_EFLAGS_FIXED);
 	if (parts & LODGE_PART_SHADOW)
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, vcpu->shadow);
-	if (parts & LODGE_PART_SEGS)
-		write_segments(&vcpu->s);
-	if (parts & LODGE_PART_CRS)
-		write_controls(vmx, &vcpu->s);
-	if (parts & (LODGE_PART_PDPTE | LODGE_PART_SYSENTER | LODGE_PART_PAT | LODGE_PART_DR7 |
-		     LODGE_PART_TSC))
-		write_rest(vmx, parts);
 }
 
 static void read_rest(struct lodge_vcpu *vcpu, u32 parts)
 {
 	unsigned int i;
 
+	if (parts & LODGE_PART_SEGS)
+		read_segments(&vcpu->s);
+	if (parts & LODGE_PART_CRS)
+		read_controls(&vcpu->s);
 	if (parts & LODGE_PART_PDPTE)
 		for (i = 0; i < 4; i++)
 			vcpu->pdpte[i] = vmcs_read_any(VMCS_GUEST_PDPTE0 + 2 * i);
@@ -165,11 +168,9 @@ void vmx_state_read(struct vmx_vcpu *vmx, u32 parts)
 		vcpu->rflags = vmcs_readl(VMCS_GUEST_RFLAGS);
 	if (parts & LODGE_PART_SHADOW)
 		vcpu->shadow = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-	if (parts & LODGE_PART_SEGS)
-		read_segments(&vcpu->s);
-	if (parts & LODGE_PART_CRS)
-		read_controls(&vcpu->s);
-	read_rest(vcpu, parts);
+	if (unlikely(parts & ~(LODGE_PART_RIP | LODGE_PART_RSP | LODGE_PART_RFLAGS |
+			       LODGE_PART_SHADOW)))
+		read_rest(vcpu, parts);
 }
 
 /**

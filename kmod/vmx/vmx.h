@@ -96,8 +96,12 @@ struct vmx_vcpu {
 	struct vmx_window window;
 };
 
-int vmx_init(void);
-void vmx_exit(void);
+/* What becomes of the window after an exit */
+enum vmx_fast {
+	VMX_FAST_ENTER,		/* enter the guest again */
+	VMX_FAST_LEAVE,		/* close it; vmx_exit_handle() does the rest */
+	VMX_FAST_USER,		/* close it; all is done, lodge_run filled in */
+};
 
 /* vmcs.c */
 int vmx_vmcs_init(void);
@@ -118,7 +122,7 @@ int vmx_state_fetch(struct lodge_vcpu *vcpu, u32 parts);
 
 /* run.c */
 int vmx_window_open(struct vmx_vcpu *vmx);
-void vmx_window_close(struct vmx_vcpu *vmx);
+void vmx_window_close(struct vmx_vcpu *vmx, u32 parts);
 int vmx_vcpu_run(struct lodge_vcpu *vcpu);
 
 /* inject.c */
@@ -128,7 +132,7 @@ bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu);
 bool vmx_inject_waiting(const struct lodge_vcpu *vcpu);
 
 /* fastexit.c */
-bool vmx_fastexit_handle(struct vmx_vcpu *vmx);
+enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx);
 
 /* exit.c */
 int vmx_exit_handle(struct vmx_vcpu *vmx);

@@ -43,7 +43,7 @@ static u32 image_size;
 static u32 pkru_offset;
 static u32 ymm_offset;
 static bool have_pkru;
-static bool have_xsaves;
+static u64 host_xss;		/* set at boot, the same on every CPU */
 static u32 mxcsr_valid = 0xffbf;
 
 static void cpuid_d(u32 sub, u32 *eax, u32 *ebx)
@@ -67,7 +67,7 @@ void lodge_fpu_init(void)
 	have_pkru = (guest_mask & XSTATE_PKRU) && boot_cpu_has(X86_FEATURE_OSPKE);
 	if (!have_pkru)
 		guest_mask &= ~XSTATE_PKRU;
-	have_xsaves = boot_cpu_has(X86_FEATURE_XSAVES);
+	host_xss = boot_cpu_has(X86_FEATURE_XSAVES) ? lodge_hwmsr_read(MSR_IA32_XSS) : 0;
 	image_size = lodge_fpu_size_of(guest_mask);
 	if (have_pkru) {
 		cpuid_d(9, &size, &offset);
@@ -187,11 +187,8 @@ void lodge_fpu_enter(struct lodge_fpu *fpu)
 	xrstor(fpu->xstate, guest_mask & ~XSTATE_PKRU);
 	if (fpu->xcr0 != host_xcr0)
 		xsetbv(0, fpu->xcr0);
-	if (have_xsaves) {
-		fpu->host_xss = lodge_hwmsr_read(MSR_IA32_XSS);
-		if (fpu->host_xss)
-			lodge_hwmsr_write(MSR_IA32_XSS, 0);
-	}
+	if (unlikely(host_xss))
+		lodge_hwmsr_write(MSR_IA32_XSS, 0);
 	if (have_pkru) {
 		fpu->host_pkru = pkru_read();
 		if (fpu->host_pkru != fpu->pkru)
@@ -211,8 +208,8 @@ void lodge_fpu_leave(struct lodge_fpu *fpu)
 			if (fpu->host_pkru != fpu->pkru)
 				pkru_write(fpu->host_pkru);
 		}
-		if (have_xsaves && fpu->host_xss)
-			lodge_hwmsr_write(MSR_IA32_XSS, fpu->host_xss);
+		if (unlikely(host_xss))
+			lodge_hwmsr_write(MSR_IA32_XSS, host_xss);
 		if (fpu->xcr0 != host_xcr0)
 			xsetbv(0, host_xcr0);
 		xsave(fpu->xstate, guest_mask & ~XSTATE_PKRU);

@@ -10,12 +10,10 @@
  * @xcr0: guest's XCR0
  * @pkru: guest's PKRU
  * @host_pkru: the host's while the guest's is loaded
- * @host_xss: likewise
  */
 struct lodge_fpu {
 	void *xstate;
 	u64 xcr0;
-	u64 host_xss;
 	u32 pkru;
 	u32 host_pkru;
 };
