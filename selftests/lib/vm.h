@@ -117,8 +117,10 @@ const char *exit_name(u32 reason);
 /* Run until the guest says so */
 #define vcpu_done(vcpu)		ASSERT_EQ(vcpu_ucall(vcpu), UCALL_DONE)
 #define vcpu_sync(vcpu, n) do {							\
-	ASSERT_EQ(vcpu_ucall(vcpu), UCALL_SYNC);				\
-	ASSERT_EQ((vcpu)->arg[0], (u64)(n));					\
+	struct vcpu *sync_ = (vcpu);						\
+										\
+	ASSERT_EQ(vcpu_ucall(sync_), UCALL_SYNC);				\
+	ASSERT_EQ(sync_->arg[0], (u64)(n));					\
 } while (0)
 /* Run until an exit that is not a ucall, which must be this one */
 #define vcpu_exit(vcpu, reason)	ASSERT_EQ(vcpu_run_exit(vcpu), (u32)(reason))
