@@ -48,6 +48,8 @@ long lodge_state_set_regs(void *object, void *arg)
 	vcpu->rip = r->rip;
 	vcpu->rflags = r->rflags | 2;
 	vcpu->exception.pending = false;
+	if (vcpu->insn.complete == LODGE_COMPLETE_UNKNOWN)
+		vcpu->insn.complete = LODGE_COMPLETE_NONE;
 	lodge_vcpu_mark(vcpu, GPR_PARTS);
 	return 0;
 }

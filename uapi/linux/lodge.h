@@ -525,7 +525,9 @@ enum lodge_exit_reason {
 	LODGE_EXIT_SHUTDOWN,		/* triple fault */
 	LODGE_EXIT_DEBUG_EXIT,		/* port 0xf4: lodge_run.debug_exit */
 	LODGE_EXIT_FAIL_ENTRY,		/* lodge_run.fail */
-	LODGE_EXIT_UNKNOWN_INSN,	/* not emulated; lodge_run.insn.  Running on injects #UD */
+	LODGE_EXIT_UNKNOWN_INSN,	/* not emulated; lodge_run.insn.  Running on injects #UD,
+					 * unless LODGE_VCPU_SET_REGS has come first
+					 */
 	LODGE_EXIT_MEMORY_ERROR,	/* owner's memory could not be had: lodge_run.memory */
 	LODGE_EXIT_INTERNAL,		/* lodge_run.fail, with the VM-exit reason */
 	LODGE_EXIT_NR
