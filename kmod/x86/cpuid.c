@@ -259,7 +259,7 @@ static const struct lodge_cpuid_leaf *first_entry(const struct lodge_cpuid_table
  * @subleaf: ECX
  *
  * Called in a window.  A leaf above the highest gives the highest basic one's
- * data, as Intel's processors do.
+ * data, as Intel's processors do; but not in the hypervisors' range at 0x40000000.
  *
  * Return: the entry, or NULL: all zero.
  */
@@ -269,7 +269,7 @@ const struct lodge_cpuid_leaf *lodge_cpuid_find(const struct lodge_cpuid_table *
 	const struct lodge_cpuid_leaf *l = first_entry(t, leaf);
 	const struct lodge_cpuid_leaf *end = t->leaf + t->nr;
 
-	if (!l && leaf > t->max_basic && (leaf < 0x40000000 || leaf >= 0x80000000))
+	if (!l && leaf > t->max_basic && leaf >> 28 != 4)
 		l = first_entry(t, leaf = t->max_basic);
 	if (!l || !(l->flags & LODGE_CPUID_SUBLEAF))
 		return l;
