@@ -343,12 +343,34 @@ static void send_files(void)
 			send_file(path);
 }
 
-static void finish(void)
+static __u32 read_taint(void)
 {
 	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+	__u32 taint = 0;
 
-	if (!f || fscanf(f, "%u", &verdict.taint) != 1)
+	if (!f || fscanf(f, "%u", &taint) != 1)
 		complain("tainted");
+	if (f)
+		fclose(f);
+	return taint;
+}
+
+/*
+ * What a stock kernel complains of while it boots is between it and the processor model (6.12
+ * finds core2_penryn's topology odd). It is told, but only what comes later counts.
+ */
+static void set_boot_aside(void)
+{
+	read_kernel_log();
+	verdict.early_taint = read_taint();
+	memcpy(verdict.early, verdict.first, sizeof(verdict.early));
+	memset(verdict.first, 0, sizeof(verdict.first));
+	verdict.complaints = 0;
+}
+
+static void finish(void)
+{
+	verdict.taint = read_taint();
 	read_kernel_log();
 	report(CHANNEL_VERDICT, &verdict, sizeof(verdict));
 	flush();
@@ -370,6 +392,7 @@ int main(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (children < 0 || kmsg < 0)
 		complain("/dev/kmsg");
+	set_boot_aside();
 	verdict.status = run(setup, CHANNEL_STDERR, false);
 	if (!verdict.status) {
 		verdict.ran = 1;

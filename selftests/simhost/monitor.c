@@ -372,8 +372,12 @@ static void relay_terminals(void)
 /* The verdict as an exit status, with a sentence for what the status cannot say. */
 static int judge(void)
 {
+	__u32 taint = verdict.taint & ~verdict.early_taint & TAINT_BAD;
 	int status = verdict.status;
 
+	if (verdict.early[0])
+		fprintf(stderr, "simhost: not counted, from the kernel's own start: %.160s\n",
+			verdict.early);
 	if (!verdict.ran) {
 		fprintf(stderr, "simhost: the set-up inside the host failed (status %d)\n", status);
 		show_tail("kernel.log", "the kernel log");
@@ -382,13 +386,13 @@ static int judge(void)
 	if (verdict.complaints)
 		fprintf(stderr, "simhost: the host's kernel complained (%u lines), first: %.160s\n",
 			verdict.complaints, verdict.first);
-	if (verdict.taint & TAINT_BAD)
+	if (taint)
 		fprintf(stderr, "simhost: the host's kernel is tainted:%s%s%s%s\n",
-			verdict.taint & TAINT_WARN ? " W (warned)" : "",
-			verdict.taint & TAINT_DIE ? " D (died)" : "",
-			verdict.taint & TAINT_BAD_PAGE ? " B (bad page)" : "",
-			verdict.taint & TAINT_LOCKUP ? " L (locked up)" : "");
-	if (verdict.complaints || verdict.taint & TAINT_BAD) {
+			taint & TAINT_WARN ? " W (warned)" : "",
+			taint & TAINT_DIE ? " D (died)" : "",
+			taint & TAINT_BAD_PAGE ? " B (bad page)" : "",
+			taint & TAINT_LOCKUP ? " L (locked up)" : "");
+	if (verdict.complaints || taint) {
 		show_complaint();
 		return status ? status : EXIT_COMPLAINT;
 	}
