@@ -32,27 +32,14 @@
 
 /* ---- work before a guest is entered -------------------------------------- */
 
-#ifdef LODGE_GUESTWORK_C
+/* The kernel notes a signal in the vCPU where it takes one */
 #if __has_include(<linux/entry-virt.h>)
 #include <linux/entry-virt.h>
-static inline int compat_guest_mode_handle_work(void)
-{
-	return xfer_to_guest_mode_handle_work();
-}
+#define compat_guest_mode_handle_work(vcpu)	xfer_to_guest_mode_handle_work()
 #else
 #include <linux/entry-kvm.h>
-#include <linux/kvm_host.h>
-
-/* The kernel notes a signal in the vCPU: it gets one that nobody reads */
-static inline int compat_guest_mode_handle_work(void)
-{
-	static struct kvm_run dummy_run;
-	static struct kvm_vcpu dummy = { .run = &dummy_run };
-
-	return xfer_to_guest_mode_handle_work(&dummy);
-}
+#define compat_guest_mode_handle_work(vcpu)	xfer_to_guest_mode_handle_work(vcpu)
 #endif
-#endif /* LODGE_GUESTWORK_C */
 
 /* ---- speculative-execution defences -------------------------------------- */
 

@@ -3,24 +3,9 @@
  * Work that the kernel wants done before a task goes back to user space, and so
  * before it enters a guest too: signals, rescheduling, task work.
  */
-#include <linux/sched.h>
-#include <linux/sched/signal.h>
+#include <linux/kvm_host.h>
 
-#define LODGE_GUESTWORK_C
-#include "compat.h"
 #include "guestwork.h"
-
-/**
- * lodge_guestwork_pending - must work be done before the guest is entered?
- *
- * Interrupts off.
- *
- * Return: true if lodge_guestwork_handle() must be called.
- */
-bool lodge_guestwork_pending(void)
-{
-	return xfer_to_guest_mode_work_pending();
-}
 
 /**
  * lodge_guestwork_handle - do that work
@@ -31,5 +16,10 @@ bool lodge_guestwork_pending(void)
  */
 int lodge_guestwork_handle(void)
 {
-	return compat_guest_mode_handle_work();
+	/* for kernels that note a signal in the vCPU; nobody reads it */
+	static struct kvm_run run;
+	static struct kvm_vcpu vcpu = { .run = &run };
+
+	(void)vcpu;
+	return compat_guest_mode_handle_work(&vcpu);
 }

@@ -42,13 +42,13 @@ static int __init lodge_init(void)
 {
 	int err;
 
-	err = vmx_spec_init();
-	if (err)
-		return err;
+	vmx_spec_init();
 	err = vmx_caps_init();
 	if (err)
 		return err;
-	lodge_fpu_init();
+	err = lodge_fpu_init();
+	if (err)
+		return err;
 	lodge_msr_init();
 	lodge_cr_init();
 	err = vmx_cpu_init();

@@ -259,7 +259,7 @@ void vmx_caps_describe(struct lodge_caps *caps)
 	caps->used_exit = vmx_caps.exit;
 	caps->used_entry = vmx_caps.entry;
 	caps->used_ept = vmx_caps.ept;
-	caps->defences = vmx_spec_defences();
+	caps->defences = vmx_spec.defences;
 }
 
 /**
@@ -273,7 +273,7 @@ void vmx_caps_ept(struct lodge_ept_caps *ept)
 		.pml = vmx_caps.proc2 & PROC2_PML,
 		.page_2m = vmx_caps.ept & EPT_2M,
 		.page_1g = vmx_caps.ept & EPT_1G,
-		.no_exec_huge = vmx_spec_defences() & LODGE_DEF_NX_HUGE,
+		.no_exec_huge = vmx_spec.defences & LODGE_DEF_NX_HUGE,
 		.exec_only = vmx_caps.ept & EPT_EXEC_ONLY,
 		.levels = 4,
 		.wb = true,

@@ -82,7 +82,7 @@ static void write_cr4(unsigned long cr4)
 	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
 }
 
-static int enter_root(struct vmx_window *w)
+static __always_inline int enter_root(struct vmx_window *w)
 {
 	u64 *region = this_cpu_read(vmxon_region);
 	int outcome;
@@ -97,7 +97,7 @@ static int enter_root(struct vmx_window *w)
 	return -EBUSY;
 }
 
-static void leave_root(const struct vmx_window *w)
+static __always_inline void leave_root(const struct vmx_window *w)
 {
 	int outcome;
 
@@ -115,7 +115,7 @@ static void leave_root(const struct vmx_window *w)
 	write_cr4(w->cr4);
 }
 
-static int begin(struct vmx_window *w, u64 vmcs)
+static __always_inline int begin(struct vmx_window *w, u64 vmcs)
 {
 	int outcome;
 

@@ -27,8 +27,8 @@ static void skip(struct vmx_vcpu *vmx)
 	if (!lodge_vcpu_long_mode(vcpu))
 		vcpu->rip = (u32)vcpu->rip;
 	lodge_vcpu_mark(vcpu, LODGE_PART_RIP);
-	if (vcpu->shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
-		vcpu->shadow &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+	if (vcpu->shadow & INTERRUPTIBILITY_INSN) {
+		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
 	if (vcpu->rflags & X86_EFLAGS_TF) {

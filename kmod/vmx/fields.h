@@ -216,6 +216,7 @@ enum vmx_exit_reason {
 /* Guest interruptibility (SDM Vol 3C, 25.4.2) */
 #define INTERRUPTIBILITY_STI		0x1
 #define INTERRUPTIBILITY_MOV_SS		0x2
+#define INTERRUPTIBILITY_INSN		0x3	/* STI or MOV SS */
 #define INTERRUPTIBILITY_SMI		0x4
 #define INTERRUPTIBILITY_NMI		0x8
 

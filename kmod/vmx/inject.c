@@ -12,32 +12,6 @@
 #include "ops.h"
 #include "vmx.h"
 
-#define BLOCKED_BY_INSN		(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
-
-/**
- * vmx_inject_waiting - is there anything to be delivered?
- * @vcpu: locked
- *
- * Return: true if vmx_inject_prepare() must be called before the next entry.
- */
-bool vmx_inject_waiting(const struct lodge_vcpu *vcpu)
-{
-	return vcpu->exception.pending || READ_ONCE(vcpu->irq_waiting) ||
-	       atomic_read(&vcpu->nmi_pending) || READ_ONCE(vcpu->run->want_irq_window);
-}
-
-/**
- * vmx_inject_irq_open - would an external interrupt be delivered now?
- * @vcpu: locked, with RFLAGS and SHADOW cached
- *
- * Return: true if so.
- */
-bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu)
-{
-	return (vcpu->rflags & X86_EFLAGS_IF) && !(vcpu->shadow & BLOCKED_BY_INSN) &&
-	       !vcpu->exception.pending;
-}
-
 static void inject(struct vmx_vcpu *vmx, u32 info)
 {
 	vmcs_write32(VMCS_ENTRY_INTR_INFO, info | INTR_VALID);
@@ -94,7 +68,7 @@ static void inject_one(struct vmx_vcpu *vmx)
 	if (vcpu->exception.pending) {
 		inject_exception(vmx);
 	} else if (atomic_read(&vcpu->nmi_pending) &&
-		   !(vcpu->shadow & (BLOCKED_BY_INSN | INTERRUPTIBILITY_NMI))) {
+		   !(vcpu->shadow & (INTERRUPTIBILITY_INSN | INTERRUPTIBILITY_NMI))) {
 		atomic_dec(&vcpu->nmi_pending);
 		inject(vmx, 2 | INTR_TYPE_NMI);
 	} else if (READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu)) {
@@ -116,7 +90,7 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
 	vmx_state_read(vmx, LODGE_PART_SHADOW | LODGE_PART_RFLAGS);
 	if (vmx->stale_shadow) {
 		vmx->stale_shadow = false;
-		vcpu->shadow &= ~BLOCKED_BY_INSN;
+		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
 	inject_one(vmx);

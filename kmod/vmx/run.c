@@ -126,8 +126,8 @@ void vmx_window_close(struct vmx_vcpu *vmx, u32 parts)
 	if (vmx->stale_shadow)
 		parts |= LODGE_PART_SHADOW;
 	vmx_state_read(vmx, parts);
-	if (vmx->stale_shadow && vcpu->shadow & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
-		vcpu->shadow &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+	if (vmx->stale_shadow && vcpu->shadow & INTERRUPTIBILITY_INSN) {
+		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
 	vmx->stale_shadow = false;
@@ -145,7 +145,7 @@ void vmx_window_close(struct vmx_vcpu *vmx, u32 parts)
 
 static __always_inline int enter(struct vmx_vcpu *vmx)
 {
-	u32 flags = vmx_spec_enter_flags() | (vmx->launched ? VMX_ENTER_RESUME : 0);
+	u32 flags = vmx_spec.enter_flags | (vmx->launched ? VMX_ENTER_RESUME : 0);
 	u64 spec_ctrl = vmx_spec_ctrl();
 	int outcome;
 
@@ -202,7 +202,7 @@ static u32 parts_wanted(const struct vmx_vcpu *vmx, enum vmx_fast next)
  * check was consumed by the exit and must be given on, outside VMX operation:
  * the handler may not return (a crash stops the CPU in it).
  */
-static void forward_events(struct vmx_vcpu *vmx)
+static noinline void forward_events(struct vmx_vcpu *vmx)
 {
 	if (unlikely(vmx->nmi_arrived)) {
 		vmx->nmi_arrived = false;
@@ -247,7 +247,8 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	vtime_account_guest_enter();
 	next = run_window(vmx);
 	vmx_window_close(vmx, parts_wanted(vmx, next));
-	forward_events(vmx);
+	if (unlikely(vmx->nmi_arrived | vmx->mce_arrived))
+		forward_events(vmx);
 	smp_store_release(&vcpu->mode, LODGE_VCPU_OUTSIDE);
 
 	/* the tick that ended the guest's time is taken here, and counts as the guest's */

@@ -6,9 +6,11 @@
 #define LODGE_VMX_VMX_H
 
 #include <linux/types.h>
+#include <asm/processor-flags.h>
 
 #include "../vcpu.h"
 #include "cpu.h"
+#include "fields.h"
 
 /**
  * struct vmx_exit - a VM exit, read from the VMCS while it was current
@@ -128,8 +130,30 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu);
 /* inject.c */
 void vmx_inject_prepare(struct vmx_vcpu *vmx);
 void vmx_inject_recover(struct vmx_vcpu *vmx);
-bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu);
-bool vmx_inject_waiting(const struct lodge_vcpu *vcpu);
+
+/**
+ * vmx_inject_waiting - is there anything to be delivered?
+ * @vcpu: locked
+ *
+ * Return: true if vmx_inject_prepare() must be called before the next entry.
+ */
+static __always_inline bool vmx_inject_waiting(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->exception.pending || READ_ONCE(vcpu->irq_waiting) ||
+	       atomic_read(&vcpu->nmi_pending) || READ_ONCE(vcpu->run->want_irq_window);
+}
+
+/**
+ * vmx_inject_irq_open - would an external interrupt be delivered now?
+ * @vcpu: locked, with RFLAGS and SHADOW cached
+ *
+ * Return: true if so.
+ */
+static __always_inline bool vmx_inject_irq_open(const struct lodge_vcpu *vcpu)
+{
+	return (vcpu->rflags & X86_EFLAGS_IF) && !(vcpu->shadow & INTERRUPTIBILITY_INSN) &&
+	       !vcpu->exception.pending;
+}
 
 /* fastexit.c */
 enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx);

@@ -206,20 +206,29 @@ u64 lodge_alu_double_shift(bool left, u64 dst, u64 src, unsigned int count,
 	return dst;
 }
 
+static u64 mul_high(u64 a, u64 b)
+{
+	u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
+	u64 m = ah * bl + (al * bl >> 32);
+	u64 n = al * bh + (u32)m;
+
+	return ah * bh + (m >> 32) + (n >> 32);
+}
+
 u64 lodge_alu_mul(bool is_signed, u64 a, u64 b, unsigned int size, u64 *high, u64 *flags)
 {
-	unsigned int bits = 8 * size;
 	u64 mask = lodge_alu_mask(size);
-	unsigned __int128 p;
+	u64 x = is_signed ? (u64)extended(a, size) : a;
+	u64 y = is_signed ? (u64)extended(b, size) : b;
+	u64 low = (x * y) & mask;
 	bool over;
-	u64 low;
 
-	if (is_signed)
-		p = (__int128)extended(a, size) * extended(b, size);
+	if (size < 8)
+		*high = ((x * y) >> (8 * size)) & mask;
 	else
-		p = (unsigned __int128)a * b;
-	low = p & mask;
-	*high = (p >> bits) & mask;
+		*high = mul_high(x, y);
+	if (size == 8 && is_signed)
+		*high -= (x >> 63 ? y : 0) + (y >> 63 ? x : 0);
 
 	if (is_signed)
 		over = *high != (sign(low, size) ? mask : 0);
@@ -254,7 +263,7 @@ bool lodge_alu_div(bool is_signed, u64 *high, u64 *low, u64 divisor, unsigned in
 {
 	unsigned int bits = 8 * size;
 	u64 mask = lodge_alu_mask(size);
-	bool neg = false, neg_divisor = false;
+	bool neg = false, minus = false;
 	u64 h, l, q, r;
 
 	/* the dividend as 128 bits, the sign taken out */
@@ -268,8 +277,8 @@ bool lodge_alu_div(bool is_signed, u64 *high, u64 *low, u64 divisor, unsigned in
 			l = -l;
 			h = size == 8 ? ~h + !l : 0;
 		}
-		neg_divisor = sign(divisor, size);
-		if (neg_divisor)
+		minus = neg != sign(divisor, size);
+		if (neg != minus)
 			divisor = -divisor & mask;
 	}
 	if (h >= divisor)
@@ -278,9 +287,9 @@ bool lodge_alu_div(bool is_signed, u64 *high, u64 *low, u64 divisor, unsigned in
 	if (q > mask)
 		return false;
 	/* a negative quotient may be one larger in size than a positive one */
-	if (is_signed && q > (mask >> 1) + (neg != neg_divisor))
+	if (is_signed && q > (mask >> 1) + minus)
 		return false;
-	*low = (neg != neg_divisor ? -q : q) & mask;
+	*low = (minus ? -q : q) & mask;
 	*high = (neg ? -r : r) & mask;
 	return true;
 }

@@ -59,8 +59,6 @@ static void add_features(struct lodge_cpuid_table *t, u32 apic_id)
 	l->ebx = (l->ebx & 0x0000ffff) | 1 << 16 | apic_id << 24;
 	l->ecx = (l->ecx & LEAF1_ECX) | BIT(31);	/* a hypervisor is present */
 	l->edx &= LEAF1_EDX;
-	if (!lodge_fpu_mask())
-		l->ecx &= ~(BIT(26) | BIT(28) | BIT(12) | BIT(29));
 }
 
 static void add_structured(struct lodge_cpuid_table *t)
@@ -93,8 +91,6 @@ static void add_xsave(struct lodge_cpuid_table *t)
 	u64 mask = lodge_fpu_mask();
 	unsigned int i;
 
-	if (!mask)
-		return;
 	l = add(t, 0xd, 0, LODGE_CPUID_SUBLEAF);
 	l->eax = mask;
 	l->edx = mask >> 32;

@@ -132,14 +132,14 @@ static int vex(struct cursor *c, u8 first)
 {
 	struct lodge_insn *insn = c->insn;
 	u8 p0, p1;
+	bool ud;
 	int ret;
 
 	if (c->mode != LODGE_MODE_64 && insn->len >= c->n)
 		return insn->len < LODGE_INSN_MAX ? LODGE_DECODE_MORE : LODGE_DECODE_LONG;
 	if (!is_vex(c))
 		return LODGE_DECODE_UNKNOWN;
-	if (insn->lock || insn->prefix66 || insn->rep || insn->rex)
-		return LODGE_DECODE_UD;
+	ud = insn->lock || insn->prefix66 || insn->rep || insn->rex;
 
 	ret = take_byte(c, &p0);
 	if (ret)
@@ -161,7 +161,10 @@ static int vex(struct cursor *c, u8 first)
 	insn->vl = p1 & 4 ? 32 : 16;
 	insn->vvvv = ~(p1 >> 3) & 0xf;
 	c->vex_pp = p1 & 3;
-	return take_byte(c, &insn->opcode);
+	ret = take_byte(c, &insn->opcode);
+	if (ret)
+		return ret;
+	return ud ? LODGE_DECODE_UD : LODGE_DECODE_OK;
 }
 
 /* The opcode with its map. */
@@ -387,7 +390,7 @@ static int legality(struct cursor *c)
 	if (insn->op == OP_MOV_FROM_SREG && (insn->reg & 7) >= LODGE_SEGS)
 		return LODGE_DECODE_UD;
 	if (insn->vex) {
-		if (!(insn->flags & INSN_VEX) || (insn->flags & INSN_NOVEX))
+		if (insn->flags & INSN_NOVEX)
 			return LODGE_DECODE_UNKNOWN;
 		if (insn->vvvv)
 			return LODGE_DECODE_UD;
@@ -427,7 +430,7 @@ static int find_row(struct cursor *c)
 			return ret;
 	}
 	row = lodge_decode_row(insn->map, insn->opcode, pp, insn->modrm >> 3);
-	if (row.op == OP_UNKNOWN)
+	if (row.op == OP_UNKNOWN || (insn->vex && !(row.flags & INSN_VEX)))
 		return LODGE_DECODE_UNKNOWN;
 	insn->op = row.op;
 	insn->dst = row.dst;

@@ -108,7 +108,7 @@ enum lodge_operand {
 #define INSN_V4		0x0800		/* vector move of 4, of 8 bytes; else all of the register */
 #define INSN_V8		0x1000
 #define INSN_REG_UNKNOWN 0x2000		/* the register form is another instruction, not ours */
-#define INSN_NOVEX	0x4000		/* in a row with INSN_VEX: the VEX form has three operands */
+#define INSN_NOVEX	0x4000		/* its VEX form has three operands */
 
 /**
  * struct lodge_insn - one decoded instruction

@@ -209,23 +209,14 @@ static int divide(struct lodge_emul *e, struct work *w)
 	return LODGE_EMUL_DONE;
 }
 
-/* From w->dst and w->src to w->dst; side results go to registers and flags. */
-static int compute(struct lodge_emul *e, struct work *w)
+/* The three below: from w->dst and w->src to w->dst, side results to registers and flags. */
+
+static int arithmetic(struct lodge_emul *e, struct work *w)
 {
 	const struct lodge_insn *insn = &e->insn;
-	u64 *flags = &e->next.rflags;
-	unsigned int shift = 64 - 8 * w->src_size;
-	u64 old = w->dst, high;
+	u64 *flags = &e->next.rflags, high;
 
 	switch (insn->op) {
-	case OP_ADD ... OP_CMP:
-	case OP_TEST:
-	case OP_NOT:
-	case OP_NEG:
-	case OP_INC:
-	case OP_DEC:
-		w->dst = lodge_alu_binary(insn->op, w->dst, w->src, w->size, flags);
-		break;
 	case OP_ROL ... OP_SAR:
 		w->dst = lodge_alu_shift(insn->op, w->dst, w->src, w->size, flags);
 		break;
@@ -245,22 +236,31 @@ static int compute(struct lodge_emul *e, struct work *w)
 	case OP_DIV:
 	case OP_IDIV:
 		return divide(e, w);
-	case OP_MOV:
-	case OP_MOVZX:
-		w->dst = w->src;
+	default:
+		w->dst = lodge_alu_binary(insn->op, w->dst, w->src, w->size, flags);
 		break;
+	}
+	return LODGE_EMUL_DONE;
+}
+
+static int move(struct lodge_emul *e, struct work *w)
+{
+	const struct lodge_insn *insn = &e->insn;
+	unsigned int shift = 64 - 8 * w->src_size;
+	u64 old = w->dst;
+
+	switch (insn->op) {
 	case OP_MOVSX:
 		w->dst = (u64)((s64)(w->src << shift) >> shift) & lodge_alu_mask(w->size);
 		break;
 	case OP_MOVBE:
-	case OP_BSWAP:
-		w->dst = swap_bytes(insn->op == OP_MOVBE ? w->src : w->dst, w->size);
+		w->dst = swap_bytes(w->src, w->size);
 		break;
 	case OP_LEA:
 		w->dst = w->mem.ea & lodge_alu_mask(w->size);
 		break;
 	case OP_XADD:
-		w->dst = lodge_alu_binary(OP_ADD, w->dst, w->src, w->size, flags);
+		w->dst = lodge_alu_binary(OP_ADD, w->dst, w->src, w->size, &e->next.rflags);
 		lodge_emul_set(e, insn->reg, w->size, old);
 		break;
 	case OP_XCHG:
@@ -270,6 +270,19 @@ static int compute(struct lodge_emul *e, struct work *w)
 	case OP_CMPXCHG:
 		cmpxchg(e, w);
 		break;
+	default:
+		w->dst = w->src;
+		break;
+	}
+	return LODGE_EMUL_DONE;
+}
+
+static int bits(struct lodge_emul *e, struct work *w)
+{
+	const struct lodge_insn *insn = &e->insn;
+	u64 *flags = &e->next.rflags;
+
+	switch (insn->op) {
 	case OP_BT ... OP_BTC:
 		bit_test(e, w);
 		break;
@@ -291,6 +304,9 @@ static int compute(struct lodge_emul *e, struct work *w)
 		w->size = insn->rex & 8 ? 8 : 4;
 		w->dst = lodge_alu_crc32(e->next.gpr[insn->reg], w->src, w->src_size);
 		break;
+	case OP_BSWAP:
+		w->dst = swap_bytes(w->dst, w->size);
+		break;
 	case OP_SETCC:
 		w->dst = lodge_alu_condition(insn->opcode & 15, *flags);
 		break;
@@ -298,10 +314,15 @@ static int compute(struct lodge_emul *e, struct work *w)
 		if (lodge_alu_condition(insn->opcode & 15, *flags))
 			w->dst = w->src;
 		break;
-	default:
-		return LODGE_EMUL_UNSUPPORTED;
 	}
 	return LODGE_EMUL_DONE;
+}
+
+static int compute(struct lodge_emul *e, struct work *w)
+{
+	if (e->insn.op <= OP_SHRD)
+		return arithmetic(e, w);
+	return e->insn.op < OP_BT ? move(e, w) : bits(e, w);
 }
 
 int lodge_emul_rmw(struct lodge_emul *e)

@@ -8,8 +8,10 @@
 
 static int check(struct lodge_emul *e)
 {
+	bool both = (e->xcr0 & LODGE_XCR0_SSE_AVX) == LODGE_XCR0_SSE_AVX;
+
 	if (e->insn.vex) {
-		if (!(e->cr4 & LODGE_CR4_OSXSAVE) || (e->xcr0 & LODGE_XCR0_SSE_AVX) != LODGE_XCR0_SSE_AVX)
+		if (!(e->cr4 & LODGE_CR4_OSXSAVE) || !both)
 			return lodge_emul_raise(e, LODGE_EXC_UD, 0);
 	} else if ((e->cr0 & LODGE_CR0_EM) || !(e->cr4 & LODGE_CR4_OSFXSR)) {
 		return lodge_emul_raise(e, LODGE_EXC_UD, 0);

@@ -2,17 +2,19 @@
 /*
  * Extended state: x87, SSE, AVX, AVX-512 and PKRU of the guest against the host's.
  *
- * kernel_fpu_begin() puts the user's registers away; the guest's are loaded and
- * saved here with XCR0 set to the guest's in between.  State that the guest's
- * XCR0 can not reach (AMX, CET) never changes.  PKRU is kept out of the image: the
- * kernel's own accesses to user memory obey it.
+ * Both are swapped here, in full, while interrupts are off: whatever the registers
+ * hold at the start of a window (the user's values, or none of meaning if the
+ * kernel has put those away) they hold again at its end, so the kernel's own
+ * management of them need not know.  State that the guest's XCR0 can not reach
+ * (AMX, CET) never changes.  PKRU is kept out of the images: the kernel's
+ * accesses to user memory obey it.
  */
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
 #include <linux/log2.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr-index.h>
 #include <asm/processor.h>
@@ -39,10 +41,12 @@
 
 static u64 host_xcr0;
 static u64 guest_mask;		/* what a guest's XCR0 may have */
+static u64 swap_mask;		/* the same without PKRU */
 static u32 image_size;
 static u32 pkru_offset;
 static u32 ymm_offset;
 static bool have_pkru;
+static bool have_xsavec;
 static u64 host_xss;		/* set at boot, the same on every CPU */
 static u32 mxcsr_valid = 0xffbf;
 
@@ -57,16 +61,24 @@ static void cpuid_d(u32 sub, u32 *eax, u32 *ebx)
 
 /**
  * lodge_fpu_init - learn what the host has of extended state
+ *
+ * Return: 0, or -EOPNOTSUPP after a log line on a host that does not use XSAVE.
  */
-void lodge_fpu_init(void)
+int lodge_fpu_init(void)
 {
 	u32 size, offset;
 
-	host_xcr0 = boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(0) : 0;
+	if (!boot_cpu_has(X86_FEATURE_OSXSAVE)) {
+		pr_err("cannot run here: the processor or the kernel does not use XSAVE\n");
+		return -EOPNOTSUPP;
+	}
+	host_xcr0 = xgetbv(0);
 	guest_mask = host_xcr0 & (XSTATE_FP | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512 | XSTATE_PKRU);
 	have_pkru = (guest_mask & XSTATE_PKRU) && boot_cpu_has(X86_FEATURE_OSPKE);
 	if (!have_pkru)
 		guest_mask &= ~XSTATE_PKRU;
+	swap_mask = guest_mask & ~XSTATE_PKRU;
+	have_xsavec = boot_cpu_has(X86_FEATURE_XSAVEC);
 	host_xss = boot_cpu_has(X86_FEATURE_XSAVES) ? lodge_hwmsr_read(MSR_IA32_XSS) : 0;
 	image_size = lodge_fpu_size_of(guest_mask);
 	if (have_pkru) {
@@ -77,12 +89,13 @@ void lodge_fpu_init(void)
 		cpuid_d(2, &size, &offset);
 		ymm_offset = offset;
 	}
+	return 0;
 }
 
 /**
  * lodge_fpu_mask - bits that a guest's XCR0 may have
  *
- * Return: the mask; 0 on a processor without XSAVE.
+ * Return: the mask.
  */
 u64 lodge_fpu_mask(void)
 {
@@ -123,13 +136,14 @@ u32 lodge_fpu_size_of(u64 xcr0)
  * lodge_fpu_create - extended state as after RESET
  * @fpu: to set up
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0 or -ENOMEM, after which lodge_fpu_destroy() is due too.
  */
 int lodge_fpu_create(struct lodge_fpu *fpu)
 {
 	/* a power of two from kmalloc() is aligned to itself, and XSAVE wants 64 */
 	fpu->xstate = lodge_alloc(roundup_pow_of_two(image_size), GFP_KERNEL_ACCOUNT);
-	if (!fpu->xstate)
+	fpu->host_xstate = lodge_alloc(roundup_pow_of_two(image_size), GFP_KERNEL_ACCOUNT);
+	if (!fpu->xstate || !fpu->host_xstate)
 		return -ENOMEM;
 	*(u32 *)(fpu->xstate + XSAVE_MXCSR) = MXCSR_DEFAULT;
 	fpu->xcr0 = XSTATE_FP;
@@ -142,6 +156,7 @@ int lodge_fpu_create(struct lodge_fpu *fpu)
  */
 void lodge_fpu_destroy(struct lodge_fpu *fpu)
 {
+	kfree(fpu->host_xstate);
 	kfree(fpu->xstate);
 }
 
@@ -159,6 +174,17 @@ static void xsave(void *image, u64 mask)
 		     : "memory");
 }
 
+/* Compacted where the processor can: parts in their initial state cost nothing */
+static void xsave_host(void *image, u64 mask)
+{
+	if (likely(have_xsavec))
+		asm volatile("xsavec64 %0"
+			     : "+m" (*(char *)image)
+			     : "a" ((u32)mask), "d" ((u32)(mask >> 32)) : "memory");
+	else
+		xsave(image, mask);
+}
+
 static u32 pkru_read(void)
 {
 	u32 pkru, edx;
@@ -173,18 +199,15 @@ static void pkru_write(u32 pkru)
 }
 
 /**
- * lodge_fpu_enter - put the user's registers away, load the guest's
+ * lodge_fpu_enter - put the registers away, load the guest's
  * @fpu: the guest's
  *
- * Interrupts off until lodge_fpu_leave(): kernel_fpu_begin() and _end() must
- * see them alike.
+ * Interrupts off until lodge_fpu_leave().
  */
 void lodge_fpu_enter(struct lodge_fpu *fpu)
 {
-	kernel_fpu_begin_mask(0);
-	if (unlikely(!guest_mask))
-		return;
-	xrstor(fpu->xstate, guest_mask & ~XSTATE_PKRU);
+	xsave_host(fpu->host_xstate, swap_mask);
+	xrstor(fpu->xstate, swap_mask);
 	if (fpu->xcr0 != host_xcr0)
 		xsetbv(0, fpu->xcr0);
 	if (unlikely(host_xss))
@@ -202,19 +225,17 @@ void lodge_fpu_enter(struct lodge_fpu *fpu)
  */
 void lodge_fpu_leave(struct lodge_fpu *fpu)
 {
-	if (likely(guest_mask)) {
-		if (have_pkru) {
-			fpu->pkru = pkru_read();
-			if (fpu->host_pkru != fpu->pkru)
-				pkru_write(fpu->host_pkru);
-		}
-		if (unlikely(host_xss))
-			lodge_hwmsr_write(MSR_IA32_XSS, host_xss);
-		if (fpu->xcr0 != host_xcr0)
-			xsetbv(0, host_xcr0);
-		xsave(fpu->xstate, guest_mask & ~XSTATE_PKRU);
+	if (have_pkru) {
+		fpu->pkru = pkru_read();
+		if (fpu->host_pkru != fpu->pkru)
+			pkru_write(fpu->host_pkru);
 	}
-	kernel_fpu_end();
+	if (unlikely(host_xss))
+		lodge_hwmsr_write(MSR_IA32_XSS, host_xss);
+	if (fpu->xcr0 != host_xcr0)
+		xsetbv(0, host_xcr0);
+	xsave(fpu->xstate, swap_mask);
+	xrstor(fpu->host_xstate, swap_mask);
 }
 
 /**
@@ -286,7 +307,7 @@ static bool half_in_use(const struct lodge_fpu *fpu, bool upper)
 
 static bool vector_exists(unsigned int reg, unsigned int len)
 {
-	return guest_mask && reg < 16 && (len == 16 || (len == 32 && ymm_offset));
+	return reg < 16 && (len == 16 || (len == 32 && ymm_offset));
 }
 
 /**

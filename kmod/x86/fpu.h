@@ -7,18 +7,20 @@
 /**
  * struct lodge_fpu - a vCPU's extended state
  * @xstate: standard-format XSAVE image, 64-byte aligned, without PKRU
+ * @host_xstate: the registers as they were before the window, compacted or not
  * @xcr0: guest's XCR0
  * @pkru: guest's PKRU
  * @host_pkru: the host's while the guest's is loaded
  */
 struct lodge_fpu {
 	void *xstate;
+	void *host_xstate;
 	u64 xcr0;
 	u32 pkru;
 	u32 host_pkru;
 };
 
-void lodge_fpu_init(void);
+int lodge_fpu_init(void);
 u64 lodge_fpu_mask(void);
 u32 lodge_fpu_size(void);
 u32 lodge_fpu_size_of(u64 xcr0);

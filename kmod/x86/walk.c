@@ -10,17 +10,17 @@
  */
 #include "walk.h"
 
-#define WALK_CR0_WP		(1ULL << 16)
-#define WALK_CR0_PG		(1ULL << 31)
-#define WALK_CR4_PSE		(1ULL << 4)
-#define WALK_CR4_PAE		(1ULL << 5)
-#define WALK_CR4_LA57		(1ULL << 12)
-#define WALK_CR4_SMEP		(1ULL << 20)
-#define WALK_CR4_SMAP		(1ULL << 21)
-#define WALK_CR4_PKE		(1ULL << 22)
-#define WALK_EFER_LMA		(1ULL << 10)
-#define WALK_EFER_NXE		(1ULL << 11)
-#define WALK_FLAG_AC		(1ULL << 18)
+#define WALK_CR0_WP		BIT_ULL(16)
+#define WALK_CR0_PG		BIT_ULL(31)
+#define WALK_CR4_PSE		BIT_ULL(4)
+#define WALK_CR4_PAE		BIT_ULL(5)
+#define WALK_CR4_LA57		BIT_ULL(12)
+#define WALK_CR4_SMEP		BIT_ULL(20)
+#define WALK_CR4_SMAP		BIT_ULL(21)
+#define WALK_CR4_PKE		BIT_ULL(22)
+#define WALK_EFER_LMA		BIT_ULL(10)
+#define WALK_EFER_NXE		BIT_ULL(11)
+#define WALK_FLAG_AC		BIT_ULL(18)
 
 #define WALK_PTE_P		0x1ULL
 #define WALK_PTE_W		0x2ULL
@@ -28,7 +28,7 @@
 #define WALK_PTE_A		0x20ULL
 #define WALK_PTE_D		0x40ULL
 #define WALK_PTE_PS		0x80ULL
-#define WALK_PTE_NX		(1ULL << 63)
+#define WALK_PTE_NX		BIT_ULL(63)
 #define WALK_PTE_ADDR		0x000ffffffffff000ULL
 
 #define MAX_LEVELS	5

@@ -11,6 +11,7 @@
 #define LODGE_X86_WALK_H
 
 #ifdef __KERNEL__
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/types.h>
 #else
