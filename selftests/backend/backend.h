@@ -106,12 +106,12 @@ struct entry {
  * @msrs: RDMSRs and WRMSRs, likewise
  */
 struct counts {
-	double exits;
-	double neighbour;
-	double migrations;
-	double vmreads;
-	double vmwrites;
-	double msrs;
+	__u64 exits;
+	__u64 neighbour;
+	__u64 migrations;
+	__u64 vmreads;
+	__u64 vmwrites;
+	__u64 msrs;
 };
 
 /**

@@ -72,7 +72,10 @@ static int set_sregs(struct machine *m)
 		return -1;
 	segment(&s.cs, GUEST_CS, 0xb, true);
 	segment(&s.ss, GUEST_DS, 3, false);
-	s.ds = s.es = s.fs = s.gs = s.ss;
+	s.ds = s.ss;
+	s.es = s.ss;
+	s.fs = s.ss;
+	s.gs = s.ss;
 	s.tr = (struct kvm_segment){
 		.base = GUEST_TSS, .limit = 0x67, .selector = GUEST_TR, .type = 0xb, .present = 1,
 	};

@@ -101,7 +101,8 @@ void machine_free_memory(struct machine *m)
 		munmap(m->mem, GUEST_MEM_SIZE);
 	if (m->extra)
 		munmap(m->extra, m->extra_size);
-	m->mem = m->extra = NULL;
+	m->mem = NULL;
+	m->extra = NULL;
 }
 
 /**
@@ -114,7 +115,8 @@ void machine_free_memory(struct machine *m)
 int machine_create(struct machine *m, const struct backend *be)
 {
 	m->be = be;
-	m->fd = m->vcpu = -1;
+	m->fd = -1;
+	m->vcpu = -1;
 	m->run = MAP_FAILED;
 	return be->create(m);
 }
@@ -127,7 +129,8 @@ void machine_destroy(struct machine *m)
 		close(m->vcpu);
 	if (m->fd >= 0)
 		close(m->fd);
-	m->fd = m->vcpu = -1;
+	m->fd = -1;
+	m->vcpu = -1;
 	m->run = MAP_FAILED;
 }
 

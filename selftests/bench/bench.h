@@ -43,15 +43,29 @@ extern const struct op ops[];
 extern const unsigned int nr_ops;
 
 /**
+ * struct rates - struct counts, per operation
+ * @exits: VM exits
+ * @vmreads: VMREADs
+ * @vmwrites: VMWRITEs
+ * @msrs: RDMSRs and WRMSRs
+ */
+struct rates {
+	double exits;
+	double vmreads;
+	double vmwrites;
+	double msrs;
+};
+
+/**
  * struct result - what came of one operation
  * @lodge: ticks an operation, negative if there is no figure
  * @kvm: likewise
- * @counts: per operation; all 0 without a debug build
+ * @rates: all 0 without a debug build
  */
 struct result {
 	double lodge;
 	double kvm;
-	struct counts counts;
+	struct rates rates;
 };
 
 /* report.c */

@@ -68,7 +68,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* One round more, between two readings of the counters; returns 0 or -1 */
-static int count(struct machine *m, const struct op *op, struct counts *counts)
+static int count(struct machine *m, const struct op *op, struct rates *rates)
 {
 	struct counts before, after;
 	double ticks;
@@ -78,15 +78,15 @@ static int count(struct machine *m, const struct op *op, struct counts *counts)
 	if (m->be->get_counts(m, &before) || op->measure(m, op, &ticks) ||
 	    m->be->get_counts(m, &after))
 		return -1;
-	counts->exits = (after.exits - before.exits) / op->n;
-	counts->vmreads = (after.vmreads - before.vmreads) / op->n;
-	counts->vmwrites = (after.vmwrites - before.vmwrites) / op->n;
-	counts->msrs = (after.msrs - before.msrs) / op->n;
+	rates->exits = (double)(after.exits - before.exits) / op->n;
+	rates->vmreads = (double)(after.vmreads - before.vmreads) / op->n;
+	rates->vmwrites = (double)(after.vmwrites - before.vmwrites) / op->n;
+	rates->msrs = (double)(after.msrs - before.msrs) / op->n;
 	return 0;
 }
 
 /* A round to warm up, then the median of the others; negative if there is none */
-static double measure(struct machine *m, const struct op *op, struct counts *counts)
+static double measure(struct machine *m, const struct op *op, struct rates *rates)
 {
 	double ticks[MAX_ROUNDS];
 	unsigned int i;
@@ -96,13 +96,13 @@ static double measure(struct machine *m, const struct op *op, struct counts *cou
 	for (i = 0; i < options.rounds; i++)
 		if (op->measure(m, op, &ticks[i]))
 			return -1;
-	if (count(m, op, counts))
+	if (count(m, op, rates))
 		return -1;
 	qsort(ticks, options.rounds, sizeof(ticks[0]), compare);
 	return ticks[options.rounds / 2];
 }
 
-static double measure_op(const struct backend *be, const struct op *op, struct counts *counts)
+static double measure_op(const struct backend *be, const struct op *op, struct rates *rates)
 {
 	__u64 faulted = 0;
 	struct machine m = { .data = &faulted };
@@ -111,10 +111,10 @@ static double measure_op(const struct backend *be, const struct op *op, struct c
 	if (!machine_alloc_memory(&m, &loops, FAULT_SIZE)) {
 		if (op->fresh) {
 			m.be = be;
-			ticks = measure(&m, op, counts);
+			ticks = measure(&m, op, rates);
 		} else {
 			if (!machine_create(&m, be))
-				ticks = measure(&m, op, counts);
+				ticks = measure(&m, op, rates);
 			machine_destroy(&m);
 		}
 	}
@@ -127,7 +127,7 @@ static void measure_all(const struct backend *be, struct result *results, bool l
 	unsigned int i;
 
 	for (i = 0; i < nr_ops; i++) {
-		struct counts counts = { 0 };
+		struct rates rates = { 0 };
 		double *ticks = lodge ? &results[i].lodge : &results[i].kvm;
 
 		*ticks = -1;
@@ -135,9 +135,9 @@ static void measure_all(const struct backend *be, struct result *results, bool l
 			continue;
 		if (options.op && strcmp(options.op, ops[i].name))
 			continue;
-		*ticks = measure_op(be, &ops[i], &counts);
+		*ticks = measure_op(be, &ops[i], &rates);
 		if (lodge)
-			results[i].counts = counts;
+			results[i].rates = rates;
 		if (*ticks < 0)
 			fail("%s: %s could not be measured", be->name, ops[i].name);
 	}
@@ -183,15 +183,32 @@ static int parse(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) >= 0) {
 		switch (c) {
-		case 'o': options.only = optarg; break;
-		case 'p': options.op = optarg; break;
-		case 'r': options.rounds = atoi(optarg); break;
-		case 't': options.title = optarg; break;
-		case 'j': options.json = optarg; break;
-		case 's': options.suffix = optarg; break;
-		case 'w': options.write_counts = optarg; break;
-		case 'c': options.read_counts = optarg; break;
-		default: return -1;
+		case 'o':
+			options.only = optarg;
+			break;
+		case 'p':
+			options.op = optarg;
+			break;
+		case 'r':
+			options.rounds = atoi(optarg);
+			break;
+		case 't':
+			options.title = optarg;
+			break;
+		case 'j':
+			options.json = optarg;
+			break;
+		case 's':
+			options.suffix = optarg;
+			break;
+		case 'w':
+			options.write_counts = optarg;
+			break;
+		case 'c':
+			options.read_counts = optarg;
+			break;
+		default:
+			return -1;
 		}
 	}
 	return optind == argc && options.rounds && options.rounds < MAX_ROUNDS ? 0 : -1;

@@ -40,7 +40,7 @@ static void print_target(const struct op *op, const struct result *r)
 
 static void print_counts(const struct op *op, const struct result *r)
 {
-	const struct counts *c = &r->counts;
+	const struct rates *c = &r->rates;
 
 	if (c->exits < 0.5 / op->n)
 		return;
@@ -70,7 +70,7 @@ void report_table(const char *title, const struct result *results)
 			printf("  %10s", "");
 		print_target(&ops[i], &results[i]);
 		putchar('\n');
-		counted |= results[i].counts.vmreads > 0;
+		counted |= results[i].rates.vmreads > 0;
 	}
 	if (!counted)
 		return;
@@ -98,7 +98,7 @@ static void json_row(FILE *f, const char *name, const char *suffix, const char *
 	fputs("}", f);
 }
 
-static void json_counts(FILE *f, const struct op *op, const char *suffix, const struct counts *c)
+static void json_counts(FILE *f, const struct op *op, const char *suffix, const struct rates *c)
 {
 	const struct { const char *unit; double value; } rows[] = {
 		{ "exits/op", c->exits }, { "vmreads/op", c->vmreads },
@@ -134,8 +134,8 @@ int report_json(const char *path, const char *suffix, const struct result *resul
 		if (i)
 			fputs(",\n", f);
 		json_row(f, ops[i].name, suffix, "ticks/op", &results[i]);
-		if (results[i].counts.vmreads > 0)
-			json_counts(f, &ops[i], suffix, &results[i].counts);
+		if (results[i].rates.vmreads > 0)
+			json_counts(f, &ops[i], suffix, &results[i].rates);
 	}
 	fputs("\n]\n", f);
 	return fclose(f) ? fail("%s: %s", path, strerror(errno)) : 0;
@@ -156,7 +156,7 @@ int report_write_counts(const char *path, const struct result *results)
 	if (!f)
 		return fail("%s: %s", path, strerror(errno));
 	for (i = 0; i < nr_ops; i++) {
-		const struct counts *c = &results[i].counts;
+		const struct rates *c = &results[i].rates;
 
 		fprintf(f, "%f %f %f %f\n", c->exits, c->vmreads, c->vmwrites, c->msrs);
 	}
@@ -179,7 +179,7 @@ int report_read_counts(const char *path, struct result *results)
 	if (!f)
 		return fail("%s: %s", path, strerror(errno));
 	for (i = 0; i < nr_ops && got == 4; i++) {
-		struct counts *c = &results[i].counts;
+		struct rates *c = &results[i].rates;
 
 		got = fscanf(f, "%lf %lf %lf %lf", &c->exits, &c->vmreads, &c->vmwrites, &c->msrs);
 	}
