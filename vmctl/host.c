@@ -212,6 +212,8 @@ static void read_cpuid(struct host *h, const struct host_source *src)
 	memcpy(h->vendor + 8, &r.ecx, 4);
 	src->cpuid(1, 0, &r);
 	h->vmx = r.ecx & 1u << 5;
+	h->xsave = r.ecx & 1u << 26;
+	h->xsave_used = r.ecx & 1u << 27;
 	read_nested(h, src, r.ecx & 1u << 31);
 	if (max >= 7) {
 		src->cpuid(7, 0, &r);

@@ -54,6 +54,8 @@ struct host_vulnerability {
  * @model: CPUID brand string, may be empty
  * @vmx: CPUID.1:ECX.5
  * @nested: this is a virtual machine; detail: of which hypervisor
+ * @xsave: CPUID.1:ECX.26
+ * @xsave_used: CPUID.1:ECX.27, the kernel has switched it on
  * @fred: CPUID.(7,1):EAX.17
  * @fred_used: the kernel delivers events by FRED
  * @vmx_flag: /proc/cpuinfo has "vmx", which the kernel drops when the firmware forbids VMX
@@ -75,6 +77,8 @@ struct host {
 	char model[49];
 	bool vmx;
 	struct fact nested;
+	bool xsave;
+	bool xsave_used;
 	bool fred;
 	struct fact fred_used;
 	struct fact vmx_flag;

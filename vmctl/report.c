@@ -133,6 +133,8 @@ void check_print_text(const struct check *c, FILE *f)
 		fprintf(f, LABEL "%s\n", "lockdown", h->lockdown);
 	else
 		fprintf(f, LABEL "unknown (%s)\n", "lockdown", h->lockdown_why);
+	fprintf(f, LABEL "%s\n", "XSAVE", !h->xsave ? "no" : h->xsave_used ? "yes" :
+		"yes, but the kernel does not use it");
 	fprintf(f, LABEL "%s\n", "FRED", h->fred ? "yes" : "no");
 	text_fact(f, "FRED in use", &h->fred_used);
 	text_required(&c->caps, f);
@@ -244,6 +246,7 @@ static void json_host(struct json *j, const struct check *c)
 	if (!h->lockdown[0])
 		json_string(j, "lockdown_why", h->lockdown_why);
 	json_fact(j, "secure_boot", &h->secure_boot);
+	json_bool(j, "xsave", h->xsave_used);
 	json_fact(j, "fred", &h->fred_used);
 	json_end(j);
 	json_object(j, "processor");
@@ -253,6 +256,7 @@ static void json_host(struct json *j, const struct check *c)
 	json_fact(j, "vmx_enabled", &c->firmware);
 	json_fact(j, "vmx_held", &c->holder);
 	json_fact(j, "virtual", &h->nested);
+	json_bool(j, "xsave", h->xsave);
 	json_bool(j, "fred", h->fred);
 	json_end(j);
 }

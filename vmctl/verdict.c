@@ -162,6 +162,22 @@ static bool firmware_in_the_way(struct check *c)
 	return true;
 }
 
+static bool kernel_in_the_way(struct check *c)
+{
+	if (!c->host.xsave)
+		conclude(&c->verdict, CHECK_CANNOT,
+			 "lodge cannot run here: the processor lacks XSAVE; " TRY_DEMO ".");
+	else if (!c->host.xsave_used)
+		conclude(&c->verdict, CHECK_CANNOT,
+			 "lodge cannot run here: the kernel does not use XSAVE: start it without noxsave on its command line, and see its log if that is not there.");
+	else if (c->host.fred_used.known && c->host.fred_used.yes)
+		conclude(&c->verdict, CHECK_CANNOT,
+			 "lodge cannot run here: the kernel delivers events by FRED, which lodge does not know yet: start it with fred=off on its command line.");
+	else
+		return false;
+	return true;
+}
+
 static bool controls_in_the_way(struct check *c)
 {
 	char missing[320] = "";
@@ -190,11 +206,9 @@ void check_conclude(struct check *c)
 	conclude_holder(c);
 	if (c->module.answers)
 		conclude(&c->verdict, CHECK_CAN, "lodge can run here, and its module is loaded.");
-	else if (processor_in_the_way(c) || firmware_in_the_way(c) || controls_in_the_way(c))
+	else if (processor_in_the_way(c) || firmware_in_the_way(c) || kernel_in_the_way(c) ||
+		 controls_in_the_way(c))
 		return;
-	else if (c->host.fred_used.known && c->host.fred_used.yes)
-		conclude(&c->verdict, CHECK_CANNOT,
-			 "lodge cannot run here: the kernel delivers events by FRED, which lodge does not know yet: start it with fred=off on its command line.");
 	else if (c->module.loaded)
 		conclude(&c->verdict, CHECK_CAN,
 			 "lodge can run here, and its module is loaded, but its device cannot be used: %s.",

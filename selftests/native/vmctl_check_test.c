@@ -18,6 +18,10 @@
 
 /* ---- a machine made of files --------------------------------------------- */
 
+#define VMX	(1u << 5)
+#define XSAVE	(1u << 26)
+#define OSXSAVE	(1u << 27)
+
 static char root[] = "/tmp/vmctl-test.XXXXXX";
 static struct cpuid_regs cpuid_1, cpuid_7_1;
 static const char *cpuid_vendor, *cpuid_hypervisor;
@@ -83,7 +87,7 @@ static void fake_machine(void)
 	ASSERT_TRUE(mkdtemp(root));
 	cpuid_vendor = "GenuineIntel";
 	cpuid_hypervisor = "KVMKVMKVM\0\0\0";
-	cpuid_1 = (struct cpuid_regs){ .ecx = 1u << 5 };
+	cpuid_1 = (struct cpuid_regs){ .ecx = VMX | XSAVE | OSXSAVE };
 	cpuid_7_1 = (struct cpuid_regs){ 0 };
 	put_text("/proc/cpuinfo",
 		 "processor\t: 0\nflags\t\t: fpu vmx nx\nvmx flags\t: vnmi ept unrestricted_guest\n");
@@ -501,6 +505,24 @@ TEST(fred)
 	c = checked(&m);
 	EXPECT_EQ(c->verdict.answer, CHECK_CANNOT);
 	EXPECT_TRUE(says(c, "fred=off"));
+	remove_machine();
+}
+
+TEST(xsave)
+{
+	struct fake_msrs m;
+	struct check *c;
+
+	fake_machine();
+	all_msrs(&m);
+	cpuid_1.ecx = VMX | XSAVE;
+	c = checked(&m);
+	EXPECT_EQ(c->verdict.answer, CHECK_CANNOT);
+	EXPECT_TRUE(says(c, "the kernel does not use XSAVE"));
+	cpuid_1.ecx = VMX;
+	c = checked(&m);
+	EXPECT_EQ(c->verdict.answer, CHECK_CANNOT);
+	EXPECT_TRUE(says(c, "the processor lacks XSAVE"));
 	remove_machine();
 }
 
