@@ -60,10 +60,12 @@ struct gen_row {
 	u8 map, opcode, pp, reg;
 	bool group;
 	bool exact;		/* prefixes choose the instruction: add none */
+	unsigned int run;	/* cases made from it */
 };
 
 static struct gen_row gen_rows[2048];
 static unsigned int gen_count;
+static struct gen_row *gen_last;
 
 static bool gen_wanted(const struct lodge_opcode *row)
 {
@@ -431,6 +433,11 @@ static bool comparable(const struct lodge_insn *insn)
 	case OP_MOVSX:
 		/* MOVSXD to 16 bits reads two bytes or four */
 		return insn->opcode != 0x63 || insn->opsize != 2;
+	case OP_LOOP:
+		/* a repeat prefix picks the condition on some */
+		if (insn->rep)
+			return false;
+		break;
 	case OP_BSWAP:
 		return insn->opsize != 2;
 	case OP_NOP:
@@ -446,12 +453,14 @@ static bool comparable(const struct lodge_insn *insn)
  */
 static bool gen_case(struct cpu_case *c, struct lodge_emul *e, unsigned int mode)
 {
-	struct gen g = { .c = c, .e = e, .mode = mode, .r = &gen_rows[below(gen_count)] };
+	struct gen g = { .c = c, .e = e, .mode = mode };
 	struct lodge_emul_mem mem;
 	struct lodge_insn insn;
 	unsigned int i;
 	int ret;
 
+	gen_last = &gen_rows[below(gen_count)];
+	g.r = gen_last;
 	g.vex = (g.r->row.flags & INSN_VEX) && !(g.r->row.flags & INSN_NOVEX) && chance(50);
 	for (i = 0; i < 16; i++)
 		c->in.gpr[i] = mode == LODGE_MODE_64 ? rnd_value() : (u32)rnd_value();
@@ -473,7 +482,7 @@ static bool gen_case(struct cpu_case *c, struct lodge_emul *e, unsigned int mode
 	}
 	c->string = !!(insn.flags & INSN_STRING);
 	if (ret)
-		return true;
+		return !(insn.prefix66 && (insn.flags & INSN_F64));
 
 	aim_pointers(&g, &insn);
 	if (insn.is_mem)

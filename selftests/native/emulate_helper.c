@@ -175,7 +175,6 @@ static void set_ldt(void)
 			.entry_number = i, .base_addr = l->base, .limit = l->limit,
 			.seg_32bit = l->big, .contents = l->contents,
 			.read_exec_only = l->read_exec_only, .limit_in_pages = l->pages,
-			.useable = 1,
 		};
 		if (raw(SYS_modify_ldt, 1, (long)&d, sizeof(d)))
 			return;
@@ -218,8 +217,8 @@ int main(void)
 	char byte;
 
 	shared = map(0, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
-	map(CPU_DATA, CPU_DATA_RW * CPU_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-	    3, data);
+	map(CPU_DATA, CPU_DATA_RW * CPU_PAGE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED | MAP_POPULATE, 3, data);
 	map(CPU_DATA + CPU_DATA_RW * CPU_PAGE, CPU_PAGE, PROT_READ,
 	    MAP_SHARED | MAP_FIXED | MAP_POPULATE, 3, data + CPU_DATA_RW * CPU_PAGE);
 	code = map(CPU_CODE, CPU_CODE_PAGES * CPU_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,

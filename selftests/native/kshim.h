@@ -43,9 +43,17 @@ typedef long long s64;
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 #define min(a, b) \
-	({ __typeof__(a) _min_a = (a); __typeof__(b) _min_b = (b); _min_a < _min_b ? _min_a : _min_b; })
+	({ \
+		__typeof__(a) _min_a = (a); \
+		__typeof__(b) _min_b = (b); \
+		_min_a < _min_b ? _min_a : _min_b; \
+	})
 #define max(a, b) \
-	({ __typeof__(a) _max_a = (a); __typeof__(b) _max_b = (b); _max_a > _max_b ? _max_a : _max_b; })
+	({ \
+		__typeof__(a) _max_a = (a); \
+		__typeof__(b) _max_b = (b); \
+		_max_a > _max_b ? _max_a : _max_b; \
+	})
 #define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max_t(t, a, b)		max((t)(a), (t)(b))
 
