@@ -87,7 +87,6 @@ static noinline long call_with_arg(const struct lodge_call *call, void *object,
 	return ret;
 }
 
-/* Those without an argument, LODGE_VCPU_RUN before all, pay for no buffer */
 static long call_one(const struct lodge_call *call, void *object, unsigned long user)
 {
 	return call->size ? call_with_arg(call, object, user) : call->handler(object, NULL);
@@ -105,11 +104,6 @@ static const struct lodge_call *find_call(const struct lodge_call *calls, unsign
 }
 
 /* ---- vCPU ---------------------------------------------------------------- */
-
-static long vcpu_run(void *object, void *arg)
-{
-	return lodge_vcpu_run(object);
-}
 
 static long vcpu_interrupt(void *object, void *arg)
 {
@@ -129,7 +123,6 @@ static long vcpu_nmi(void *object, void *arg)
 	CALL(LODGE_VCPU_SET_##NAME, struct type, false, true, lodge_state_set_##fn)
 
 static const struct lodge_call vcpu_calls[] = {
-	[_IOC_NR(LODGE_VCPU_RUN)] = { 0, 0, false, true, vcpu_run },
 	[_IOC_NR(LODGE_VCPU_NMI)] = { 0, 0, false, false, vcpu_nmi },
 	CALL(LODGE_VCPU_INTERRUPT, struct lodge_interrupt, false, false, vcpu_interrupt),
 	STATE_CALL(REGS, lodge_regs, regs),
@@ -147,18 +140,22 @@ static const struct lodge_call vcpu_calls[] = {
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
-	const struct lodge_call *call = find_call(vcpu_calls, ARRAY_SIZE(vcpu_calls), cmd);
+	const struct lodge_call *call = NULL;
 	long ret;
 
-	if (!call)
-		return -ENOTTY;
+	/* the one that matters does not go through the table */
+	if (cmd != LODGE_VCPU_RUN) {
+		call = find_call(vcpu_calls, ARRAY_SIZE(vcpu_calls), cmd);
+		if (!call)
+			return -ENOTTY;
+	}
 	if (vcpu->vm->mm != current->mm)
 		return -EIO;
-	if (!call->lock)
+	if (call && !call->lock)
 		return call_one(call, vcpu, user);
-	if (mutex_lock_interruptible(&vcpu->lock))
+	if (!mutex_trylock(&vcpu->lock) && mutex_lock_interruptible(&vcpu->lock))
 		return -EINTR;
-	ret = call_one(call, vcpu, user);
+	ret = call ? call_one(call, vcpu, user) : lodge_vcpu_run(vcpu);
 	mutex_unlock(&vcpu->lock);
 	return ret;
 }

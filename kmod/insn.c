@@ -491,22 +491,11 @@ static void complete_port_in(struct lodge_vcpu *vcpu)
 	vcpu->gpr[LODGE_RAX] = (vcpu->gpr[LODGE_RAX] & ~mask) | (value & mask);
 }
 
-/**
- * lodge_insn_complete - finish what the last exit to user space has left
- * @vcpu: locked, at the start of LODGE_VCPU_RUN
- *
- * Return: enum lodge_next, or an errno.
- */
-int lodge_insn_complete(struct lodge_vcpu *vcpu)
+static noinline int complete_rest(struct lodge_vcpu *vcpu, u32 what)
 {
 	struct lodge_insn_state *st = &vcpu->insn;
-	u32 what = st->complete;
 
-	st->complete = LODGE_COMPLETE_NONE;
 	switch (what) {
-	case LODGE_COMPLETE_PORT_IN:
-		complete_port_in(vcpu);
-		break;
 	case LODGE_COMPLETE_STRING_IN:
 		/* user space may have changed its copy of these: bounded by the data page */
 		st->string_bytes = min_t(u64, (u64)vcpu->run->io.width * vcpu->run->io.count,
@@ -528,6 +517,23 @@ int lodge_insn_complete(struct lodge_vcpu *vcpu)
 		lodge_vcpu_raise(vcpu, 6, false, 0);
 		break;
 	}
+	return LODGE_NEXT_ENTER;
+}
+
+/**
+ * lodge_insn_complete - finish what the last exit to user space has left
+ * @vcpu: locked, at the start of LODGE_VCPU_RUN
+ *
+ * Return: enum lodge_next, or an errno.
+ */
+int lodge_insn_complete(struct lodge_vcpu *vcpu)
+{
+	u32 what = vcpu->insn.complete;
+
+	vcpu->insn.complete = LODGE_COMPLETE_NONE;
+	if (unlikely(what != LODGE_COMPLETE_PORT_IN))
+		return complete_rest(vcpu, what);
+	complete_port_in(vcpu);
 	return LODGE_NEXT_ENTER;
 }
 

@@ -605,6 +605,14 @@ int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t le
 	return ret;
 }
 
+static bool cmpxchg_ok(gpa_t gpa, unsigned int len)
+{
+	/* the kernel does not survive a split lock of its own where they are detected */
+	unsigned int within = boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ? 64 : PAGE_SIZE;
+
+	return (len == 1 || len == 2 || len == 4 || len == 8) && gpa % within + len <= within;
+}
+
 /* A locked compare-and-exchange of user memory: 0, 1 if it differed, -EFAULT. */
 static int cmpxchg_user(unsigned long hva, u64 *old, u64 new, unsigned int len)
 {
@@ -644,16 +652,16 @@ static int cmpxchg_user(unsigned long hva, u64 *old, u64 new, unsigned int len)
 /**
  * lodge_mem_cmpxchg() - LOCK CMPXCHG on guest memory; may sleep
  * @mem: of the calling process
- * @gpa: guest-physical address; the operand lies within one cache line, since
- *	the host kernel may not survive a lock across two
- * @old: value expected; the value found if it differs
+ * @gpa: guest-physical address
+ * @old: value expected; replaced by the value found if that differs
  * @new: value to store
- * @len: 1, 2, 4 or 8 bytes
+ * @len: 1, 2, 4 or 8 bytes, within one page
  *
  * Atomic against the guest, other callers and user space.
  *
- * Return: 0 if stored, -EAGAIN if *@old differed, LODGE_MEM_MMIO, -EFAULT,
- * -EINVAL for another @len or an operand across cache lines.
+ * Return: 0, and it was stored if *@old is as before; LODGE_MEM_MMIO, -EFAULT,
+ * or -EINVAL for an operand that cannot be: another @len, across pages, or
+ * across cache lines on a host whose processor forbids the kernel such locks.
  */
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len)
 {
@@ -662,7 +670,7 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
 
 	if (unlikely(current->mm != mem->mmu.mm))
 		return -EFAULT;
-	if ((len != 1 && len != 2 && len != 4 && len != 8) || gpa % 64 + len > 64)
+	if (!cmpxchg_ok(gpa, len))
 		return -EINVAL;
 	idx = srcu_read_lock(&mem->srcu);
 	slot = slot_at(mem, gpa);
@@ -670,8 +678,7 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
 		ret = cmpxchg_user(lodge_slot_hva(slot, gpa), old, new, len);
 		if (!ret)
 			lodge_slot_mark(slot, gpa, len);
-		else if (ret > 0)
-			ret = -EAGAIN;
+		ret = min(ret, 0);
 	} else {
 		ret = LODGE_MEM_MMIO;
 	}
@@ -711,7 +718,7 @@ static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg)
 	if (arg->first_page >= pages || arg->npages > pages - arg->first_page ||
 	    (arg->npages % BITS_PER_LONG && arg->first_page + arg->npages != pages))
 		return -EINVAL;
-	/* a vCPU that leaves the guest also delivers what its processor logged */
+	/* what processors have logged is marked when their vCPUs are out of the guest */
 	if (mem->mmu.ept.caps.pml)
 		mem->ops->kick(mem);
 	return lodge_slot_read_log(slot, &mem->mmu, arg->first_page / BITS_PER_LONG,
@@ -725,10 +732,8 @@ static int read_log(struct lodge_mem *mem, const struct lodge_dirty_log *arg)
  * @mem: of the calling process
  * @arg: as from user space, of the full size
  *
- * A page that is written to after it was read here is found by the next call.
- * With page-modification logging that holds for a running vCPU too, but writes
- * made before this call may show up only in the next: stop the vCPUs first
- * where it must be the last call.  May sleep.
+ * Each write made before this call is found by it, each made after it was read
+ * here by the next.  May sleep.
  *
  * Return: 0; -EIO from a foreign address space; -EINVAL for an unknown flag or
  * pages that the slot does not have; -ENOENT without such a slot or without a

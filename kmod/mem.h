@@ -44,7 +44,9 @@ struct lodge_mem;
  * @kick: every vCPU of the VM that is in guest mode leaves it before this
  *	returns.  Called under a spinlock with interrupts on, also from notifiers
  *	that may not block: may spin, must not sleep.  lodge_mem.tlb_gen was
- *	bumped before, so that a vCPU which enters next flushes.
+ *	bumped before, so that a vCPU which enters next flushes.  What the
+ *	processor logged of a vCPU's writes (PML) has been passed to
+ *	lodge_mem_mark_dirty() before the vCPU counts as out of guest mode.
  */
 struct lodge_mem_ops {
 	void (*kick)(struct lodge_mem *mem);

@@ -28,7 +28,9 @@ static __always_inline void skip(struct vmx_vcpu *vmx)
 		rip = (u32)rip;
 	vmcs_writel(VMCS_GUEST_RIP, rip);
 	vmx->stale_shadow = true;
-	if (unlikely(vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF))
+	vcpu->rflags = vmcs_readl(VMCS_GUEST_RFLAGS);
+	vcpu->cached |= LODGE_PART_RFLAGS;
+	if (unlikely(vcpu->rflags & X86_EFLAGS_TF))
 		raise_debug(vcpu, 0x4000);
 }
 
@@ -211,6 +213,9 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 {
 	struct vmx_exit *e = &vmx->exit;
 
+	if (e->reason == VMX_EXIT_IO)
+		return fast_io(vmx);
+
 	switch (e->reason) {
 	case VMX_EXIT_CPUID:
 		return fast_cpuid(vmx);
@@ -220,8 +225,6 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 		if (fast_wrmsr(vmx) == VMX_FAST_ENTER)
 			return VMX_FAST_ENTER;
 		break;
-	case VMX_EXIT_IO:
-		return fast_io(vmx);
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
 		vmx->vcpu->stats[LODGE_STAT_IRQ_EXITS]++;
 		return VMX_FAST_LEAVE;

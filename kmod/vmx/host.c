@@ -42,13 +42,15 @@ void vmx_host_setup(void)
 	}
 }
 
-static void write_per_cpu(int cpu)
+static void write_per_cpu(struct vmx_vcpu *vmx, int cpu)
 {
 	struct desc_ptr idt;
 
+	vmx->gdt.address = (unsigned long)get_cpu_gdt_ro(cpu);
+	vmx->gdt.size = GDT_SIZE - 1;
 	store_idt(&idt);
 	vmcs_writel(VMCS_HOST_IDTR_BASE, idt.address);
-	vmcs_writel(VMCS_HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	vmcs_writel(VMCS_HOST_GDTR_BASE, vmx->gdt.address);
 	vmcs_writel(VMCS_HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_writel(VMCS_HOST_GS_BASE, lodge_hwmsr_read(MSR_GS_BASE));
 	vmcs_writel(VMCS_HOST_SYSENTER_ESP, lodge_hwmsr_read(MSR_IA32_SYSENTER_ESP));
@@ -77,7 +79,7 @@ void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu)
 	unsigned long fs_base = read_fs_base();
 
 	if (new_cpu)
-		write_per_cpu(smp_processor_id());
+		write_per_cpu(vmx, smp_processor_id());
 	if (h->cr3 != cr3)
 		vmcs_writel(VMCS_HOST_CR3, h->cr3 = cr3);
 	if (h->cr4 != cr4)
@@ -97,6 +99,8 @@ void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu)
  */
 static void restore_selectors(struct vmx_vcpu *vmx)
 {
+	if (vmx->ldt)
+		asm volatile("lldt %w0" : : "r" (vmx->ldt));
 	if (vmx->ds)
 		loadsegment(ds, vmx->ds);
 	if (vmx->es)
@@ -118,9 +122,7 @@ static void restore_selectors(struct vmx_vcpu *vmx)
 void vmx_host_leave(struct vmx_vcpu *vmx)
 {
 	invalidate_tss_limit();
-	load_fixmap_gdt(smp_processor_id());
-	if (unlikely(vmx->ldt))
-		asm volatile("lldt %w0" : : "r" (vmx->ldt));
-	if (unlikely(vmx->ds | vmx->es | vmx->fs | vmx->gs))
+	native_load_gdt(&vmx->gdt);
+	if (unlikely(vmx->ldt | vmx->ds | vmx->es | vmx->fs | vmx->gs))
 		restore_selectors(vmx);
 }

@@ -108,7 +108,8 @@ static inline int vmx_op_invept(unsigned long type, u64 eptp)
 	return outcome;
 }
 
-static __always_inline int vmx_op_vmread(unsigned long field, unsigned long *value)
+/* For those who expect a failure */
+static inline int vmx_op_vmread(unsigned long field, unsigned long *value)
 {
 	int outcome = VMX_OP_FAULTED;
 	unsigned long v = 0;
@@ -119,43 +120,46 @@ static __always_inline int vmx_op_vmread(unsigned long field, unsigned long *val
 		     _ASM_EXTABLE(1b, 2b)
 		     : [out] "+q" (outcome), [value] "+r" (v)
 		     : [field] "r" (field) : "cc");
-	vmx_op_count(vmreads);
 	*value = v;
 	return outcome;
 }
 
-static __always_inline int vmx_op_vmwrite(unsigned long field, unsigned long value)
-{
-	int outcome = VMX_OP_FAULTED;
-
-	asm volatile("1: vmwrite %[value], %[field]\n\t"
-		     "setbe %b[out]\n"
-		     "2:\n"
-		     _ASM_EXTABLE(1b, 2b)
-		     : [out] "+q" (outcome)
-		     : [field] "r" (field), [value] "rm" (value) : "cc");
-	vmx_op_count(vmwrites);
-	return outcome;
-}
-
+/* A jump to the failure costs nothing where there is none */
 static __always_inline unsigned long vmcs_read_any(unsigned long field)
 {
 	unsigned long value;
-	int outcome = vmx_op_vmread(field, &value);
 
-	if (unlikely(outcome)) {
-		vmx_report_error("VMREAD", field, outcome);
-		return 0;
-	}
+	vmx_op_count(vmreads);
+	asm volatile goto("1: vmread %[field], %[value]\n\t"
+			  "jbe %l[failed]\n\t"
+			  _ASM_EXTABLE(1b, %l[faulted])
+			  : [value] "=r" (value)
+			  : [field] "r" (field) : "cc" : failed, faulted);
 	return value;
+
+failed:
+	vmx_report_error("VMREAD", field, VMX_OP_FAILED);
+	return 0;
+faulted:
+	vmx_report_error("VMREAD", field, VMX_OP_FAULTED);
+	return 0;
 }
 
 static __always_inline void vmcs_write_any(unsigned long field, unsigned long value)
 {
-	int outcome = vmx_op_vmwrite(field, value);
+	vmx_op_count(vmwrites);
+	asm volatile goto("1: vmwrite %[value], %[field]\n\t"
+			  "jbe %l[failed]\n\t"
+			  _ASM_EXTABLE(1b, %l[faulted])
+			  : : [field] "r" (field), [value] "rm" (value)
+			  : "cc" : failed, faulted);
+	return;
 
-	if (unlikely(outcome))
-		vmx_report_error("VMWRITE", field, outcome);
+failed:
+	vmx_report_error("VMWRITE", field, VMX_OP_FAILED);
+	return;
+faulted:
+	vmx_report_error("VMWRITE", field, VMX_OP_FAULTED);
 }
 
 /*

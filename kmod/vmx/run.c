@@ -12,6 +12,7 @@
 #include <linux/vtime.h>
 #include <asm/mce.h>
 #include <asm/ptrace.h>
+#include <asm/special_insns.h>
 
 #include "../guestwork.h"
 #include "../vm.h"
@@ -114,6 +115,22 @@ static void drain_pml(struct vmx_vcpu *vmx)
 	vmcs_write16(VMCS_PML_INDEX, VMX_PML_ENTRIES - 1);
 }
 
+/* An instruction was skipped: STI and MOV SS before it block no more */
+static __always_inline void settle_shadow(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	vmx->stale_shadow = false;
+	if (!(vcpu->cached & LODGE_PART_SHADOW)) {
+		vcpu->shadow = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+		vcpu->cached |= LODGE_PART_SHADOW;
+	}
+	if (unlikely(vcpu->shadow & INTERRUPTIBILITY_INSN)) {
+		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
+		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
+	}
+}
+
 /**
  * vmx_window_close - mirror of vmx_window_open()
  * @vmx: in a window
@@ -124,13 +141,9 @@ void vmx_window_close(struct vmx_vcpu *vmx, u32 parts)
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 
 	if (vmx->stale_shadow)
-		parts |= LODGE_PART_SHADOW;
-	vmx_state_read(vmx, parts);
-	if (vmx->stale_shadow && vcpu->shadow & INTERRUPTIBILITY_INSN) {
-		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
-		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
-	}
-	vmx->stale_shadow = false;
+		settle_shadow(vmx);
+	if (parts & ~vcpu->cached)
+		vmx_state_read(vmx, parts);
 	if (vmx->pml)
 		drain_pml(vmx);
 	lodge_debug_leave(&vcpu->debug);
@@ -167,9 +180,10 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 			vmx_inject_prepare(vmx);
 		if (vcpu->dirty)
 			vmx_state_commit(vmx);
-		write_cr2(vcpu->s.cr2);
+		if (vcpu->s.cr2 != native_read_cr2())
+			native_write_cr2(vcpu->s.cr2);
 		outcome = enter(vmx);
-		vcpu->s.cr2 = read_cr2();
+		vcpu->s.cr2 = native_read_cr2();
 		if (unlikely(outcome)) {
 			vmx->exit = (struct vmx_exit){ .reason = VMX_EXIT_ENTRY_FAILED };
 			if (outcome == VMX_OP_FAILED)

@@ -6,6 +6,7 @@
 #define LODGE_VMX_VMX_H
 
 #include <linux/types.h>
+#include <asm/desc_defs.h>
 #include <asm/processor-flags.h>
 
 #include "../vcpu.h"
@@ -58,6 +59,7 @@ struct vmx_host {
  * @pml: page-modification log, or NULL [I]
  * @vpid: 0 without VPIDs [I]
  * @host: cached host-state fields
+ * @gdt: the host's GDTR on @host_cpu
  * @ds: host selectors that the VMCS cannot hold, while a window is open
  * @es: likewise
  * @fs: likewise
@@ -84,6 +86,7 @@ struct vmx_vcpu {
 	u64 *pml;
 	u16 vpid;
 	struct vmx_host host;
+	struct desc_ptr gdt;
 	u16 ds, es, fs, gs, ldt;
 	u32 proc;
 	u32 entry;

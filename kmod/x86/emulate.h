@@ -72,6 +72,7 @@ enum lodge_emul_result {
  *	the page up to 15 bytes, so more than the instruction has
  * @read: data.  The segment has been checked; the callback translates and, if
  *	the access crosses a page, translates both before it touches either.
+ *	Outside 64-bit mode the byte after 4 GiB - 1 is the one at 0.
  *	@len is 1, 2, 4, 8, 10, 16 or 32.  LODGE_ACC_WRITE in @access: a write of
  *	the same bytes follows, so ask for write permission now.
  * @write: data.  The last thing an iteration does; when it returns DONE the

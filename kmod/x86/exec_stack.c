@@ -168,7 +168,7 @@ static int pushf(struct lodge_emul *e)
 	u64 flags = e->rflags;
 
 	if ((flags & LODGE_FLAG_VM) && (flags & LODGE_FLAG_IOPL) != LODGE_FLAG_IOPL)
-		return LODGE_EMUL_UNSUPPORTED;
+		return lodge_emul_raise(e, LODGE_EXC_GP, 0);
 	return push(e, flags & ~(u64)(LODGE_FLAG_RF | LODGE_FLAG_VM));
 }
 
