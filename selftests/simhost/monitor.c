@@ -105,8 +105,11 @@ static size_t back(struct map m, size_t i, int lines)
 
 static void show_tail(const char *name, const char *title)
 {
-	struct map m = map_file(in_dir(name));
+	struct map m;
 
+	if (access(in_dir(name), R_OK))
+		return;
+	m = map_file(in_dir(name));
 	if (m.size <= 1)
 		return;
 	fprintf(stderr, "simhost: the last of %s:\n", title);
