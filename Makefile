@@ -75,7 +75,8 @@ deps: ## install what building and testing need, through apt
 .PHONY: demo
 demo: deps ## `vmctl check` and a first guest, on any x86-64 machine
 	$(call need,$(SIMHOST)/run)
-	+@$(MAKE) vmctl selftests
+	+@$(MAKE) vmctl
+	+@$(MAKE) -C selftests '$(realpath .)/build/selftests/hello'
 	$(call say,  DEMO    vmctl check and a first guest)
 	$(call script,selftests/demo)
 
