@@ -84,6 +84,9 @@ static void *map(size_t size)
  */
 int machine_alloc_memory(struct machine *m, const struct guest_code *code, size_t extra_size)
 {
+	m->fd = -1;
+	m->vcpu = -1;
+	m->run = MAP_FAILED;
 	m->code = code;
 	m->extra_size = extra_size;
 	m->mem = map(GUEST_MEM_SIZE);
@@ -115,9 +118,6 @@ void machine_free_memory(struct machine *m)
 int machine_create(struct machine *m, const struct backend *be)
 {
 	m->be = be;
-	m->fd = -1;
-	m->vcpu = -1;
-	m->run = MAP_FAILED;
 	return be->create(m);
 }
 
@@ -149,10 +149,8 @@ int machine_port(struct machine *m, unsigned int port, void *data, unsigned int 
 		return 1;
 	if (port != PORT_USER)
 		return fail("%s: the guest uses port %#x", m->be->name, port);
-	if (m->on_port)
-		return m->on_port(m);
 	memset(data, 0, width);
-	return 0;
+	return m->on_port ? m->on_port(m) : 0;
 }
 
 /**
