@@ -92,6 +92,16 @@ newest()
 	apt-cache -c "$APT_CONF" pkgnames | grep -E -x "$1" | sort -V | tail -n 1
 }
 
+# download DIR PACKAGE: once more with new lists if the first attempt fails, since a mirror drops a
+# package when a newer one has come.
+download()
+{
+	(cd "$1" && apt-get -c "$APT_CONF" -q -q download "$2" >&2) && return
+	say "trying again with new package lists ..."
+	apt-get -c "$APT_CONF" -q -q update >&2
+	(cd "$1" && apt-get -c "$APT_CONF" -q -q download "$2" >&2)
+}
+
 # fetch DIR PACKAGE...: downloads packages and unpacks them into DIR.
 fetch()
 {
@@ -103,8 +113,7 @@ fetch()
 		size=$(apt-cache -c "$APT_CONF" show --no-all-versions "$p" |
 			sed -n 's/^Size: //p' | head -n 1)
 		say "fetching $p ($(((${size:-0} + 999999) / 1000000)) MB) ..."
-		(cd "$work" && apt-get -c "$APT_CONF" -q -q download "$p" >&2) ||
-			{ rm -rf "$work"; die "cannot fetch $p"; }
+		download "$work" "$p" || { rm -rf "$work"; die "cannot fetch $p"; }
 	done
 	mkdir -p "$dir"
 	for p in "$work"/*.deb; do
