@@ -148,9 +148,10 @@ long lodge_state_set_xsave(void *object, void *arg)
 /* Does each entry in turn until one fails; how many were done */
 static long each_msr(struct lodge_vcpu *vcpu, struct lodge_msr *m, u32 count, bool set)
 {
-	u32 i;
+	int i;
 
-	for (i = 0; i < count; i++) {
+	/* @count is small; i is signed, for a result that may be an errno */
+	for (i = 0; i < (int)count; i++) {
 		int err = vmx_state_fetch(vcpu, lodge_msr_part(m[i].index) | LODGE_PART_CRS);
 
 		if (err)
