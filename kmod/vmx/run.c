@@ -21,6 +21,13 @@
 #include "spec.h"
 #include "vmx.h"
 
+/*
+ * Exits answered in one window at most.  A guest that does nothing but exit must
+ * not keep the host's interrupts off, should a processor (Bochs does) let it
+ * reach its next exit before it looks at them.
+ */
+#define FAST_BUDGET	256
+
 static void count(struct vmx_vcpu *vmx, enum lodge_stat stat)
 {
 	vmx->vcpu->stats[stat]++;
@@ -172,6 +179,7 @@ static __always_inline int enter(struct vmx_vcpu *vmx)
 static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
+	unsigned int budget = FAST_BUDGET;
 	enum vmx_fast next;
 	int outcome;
 
@@ -196,7 +204,7 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 		count(vmx, LODGE_STAT_EXITS);
 		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
 		next = vmx_fastexit_handle(vmx);
-	} while (next == VMX_FAST_ENTER);
+	} while (next == VMX_FAST_ENTER && --budget);
 	return next;
 }
 
@@ -271,5 +279,7 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	vtime_account_guest_exit();
 	local_irq_enable();
 
-	return next == VMX_FAST_USER ? LODGE_NEXT_USER : vmx_exit_handle(vmx);
+	if (next == VMX_FAST_LEAVE)
+		return vmx_exit_handle(vmx);
+	return next == VMX_FAST_USER ? LODGE_NEXT_USER : LODGE_NEXT_ENTER;
 }
