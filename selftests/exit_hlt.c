@@ -12,7 +12,7 @@ static void on_irq(struct guest_frame *f)
 
 static void halts(void)
 {
-	asm volatile("hlt");
+	asm volatile("cli; hlt");
 	GUEST_SYNC(1);
 	safe_halt();
 	GUEST_SYNC2(2, irqs);

@@ -68,6 +68,35 @@ bool host_has(const char *flag)
 	return found;
 }
 
+static bool file_has(const char *path, const char *text)
+{
+	char line[4096] = "";
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
+	return strstr(line, text);
+}
+
+/**
+ * bochs_if_clear - does the host's processor hold interrupts back from a guest with IF = 0?
+ *
+ * Bochs works out which events are masked before it notes that it is in a guest, so
+ * that "external-interrupt exiting" has no effect at a VM entry with IF clear: such a
+ * guest, if it loops, keeps the host's interrupts out.  A simulated host with this
+ * mended says bochs_if=mended on its command line.
+ *
+ * Return: true if so.
+ */
+bool bochs_if_clear(void)
+{
+	return file_has("/sys/class/dmi/id/bios_vendor", "Bochs") &&
+	       !file_has("/proc/cmdline", "bochs_if=mended");
+}
+
 /**
  * host_interrupts - a count from /proc/interrupts
  * @name: of the line, such as "LOC" or "NMI"

@@ -118,11 +118,13 @@ static void guest_returned(void)
  * @vcpu: the vCPU
  * @fn: function of the test; it may return
  * @arg: its argument
+ *
+ * RFLAGS.IF is set: see bochs_if_clear().
  */
 void vcpu_start_long_arg(struct vcpu *vcpu, void (*fn)(u64 arg), u64 arg)
 {
 	u64 rsp = GPA_STACK + STACK_SIZE * (vcpu->id + 1) - 8;
-	struct lodge_regs r = { .rip = (u64)fn, .rflags = 2 };
+	struct lodge_regs r = { .rip = (u64)fn, .rflags = RFLAGS_IF | 2 };
 	struct lodge_sregs s;
 
 	flat_sregs(vcpu, &s, SEL_CODE, ATTR_CODE64);

@@ -116,8 +116,8 @@ const char *exit_name(u32 reason);
 
 /* Run until the guest says so */
 #define vcpu_done(vcpu)		ASSERT_EQ(vcpu_ucall(vcpu), UCALL_DONE)
-#define vcpu_sync(vcpu, n) do {							\
-	struct vcpu *sync_ = (vcpu);						\
+#define vcpu_sync(v, n) do {							\
+	struct vcpu *sync_ = (v);						\
 										\
 	ASSERT_EQ(vcpu_ucall(sync_), UCALL_SYNC);				\
 	ASSERT_EQ(sync_->arg[0], (u64)(n));					\
@@ -172,6 +172,7 @@ int nr_cpus(void);
 void need_cpus(int nr);
 u64 now_ns(void);
 void sleep_ms(unsigned int ms);
+bool bochs_if_clear(void);
 bool host_has(const char *cpuinfo_flag);
 unsigned long host_interrupts(const char *line, int cpu);
 pthread_t thread_start(void *(*fn)(void *), void *arg);
