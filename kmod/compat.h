@@ -33,7 +33,7 @@
 /* ---- work before a guest is entered -------------------------------------- */
 
 /* The kernel notes a signal in the vCPU where it takes one */
-#if __has_include(<linux/entry-virt.h>)
+#ifdef LODGE_HAVE_ENTRY_VIRT
 #include <linux/entry-virt.h>
 #define compat_guest_mode_handle_work(vcpu)	xfer_to_guest_mode_handle_work()
 #else

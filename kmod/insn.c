@@ -212,8 +212,9 @@ static int op_cmpxchg(struct lodge_emul *e, u64 linear, const void *old, const v
 	memcpy(&value, new, len);
 	found = want;
 	ret = lodge_mem_cmpxchg(&vcpu->vm->mem, gpa, &found, value, len);
+	/* -EINVAL: it would be a split lock, which the host may forbid */
 	if (ret)
-		return ret == LODGE_MEM_MMIO ? LODGE_EMUL_NOT_RAM : ret;
+		return ret == LODGE_MEM_MMIO || ret == -EINVAL ? LODGE_EMUL_NOT_RAM : ret;
 	return found == want ? LODGE_EMUL_DONE : LODGE_EMUL_RETRY;
 }
 

@@ -135,11 +135,15 @@ static int check_disable(void)
 
 static const char *check_firmware(void)
 {
+	u32 eax, ecx;
+
 	if (boot_cpu_data.x86_vendor != X86_VENDOR_INTEL &&
 	    boot_cpu_data.x86_vendor != X86_VENDOR_CENTAUR &&
 	    boot_cpu_data.x86_vendor != X86_VENDOR_ZHAOXIN)
 		return "the processor is not Intel's";
-	if (!(cpuid_ecx(1) & BIT(5)))
+	/* not boot_cpu_has(): the kernel clears it when the firmware has VMX off */
+	asm volatile("cpuid" : "=a" (eax), "=c" (ecx) : "0" (1), "1" (0) : "ebx", "edx");
+	if (!(ecx & BIT(5)))
 		return "the processor, or the hypervisor this runs in, offers no VMX";
 	raw.msr_feature_control = lodge_hwmsr_read_safe(MSR_IA32_FEAT_CTL);
 	if ((raw.msr_feature_control & FEAT_CTL_LOCKED) &&

@@ -381,7 +381,7 @@ static int legality(struct cursor *c)
 		return LODGE_DECODE_UD;
 	if ((insn->flags & INSN_NO64) && c->mode == LODGE_MODE_64)
 		return LODGE_DECODE_UD;
-	if (insn->lock && !((insn->flags & INSN_LOCK) && insn->is_mem))
+	if (insn->lock && !((insn->flags & INSN_LOCKABLE) && insn->is_mem))
 		return LODGE_DECODE_UD;
 	if ((insn->flags & INSN_MEM) && !insn->is_mem)
 		return insn->op == OP_CMPXCHG8B ? LODGE_DECODE_UNKNOWN : LODGE_DECODE_UD;

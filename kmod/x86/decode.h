@@ -95,7 +95,7 @@ enum lodge_operand {
 
 /* Properties of a row. */
 #define INSN_BYTE	0x0001		/* operands are bytes */
-#define INSN_LOCK	0x0002		/* LOCK is legal when the destination is memory */
+#define INSN_LOCKABLE	0x0002		/* LOCK is legal when the destination is memory */
 #define INSN_D64	0x0004		/* operand size 64 by default in 64-bit mode, no 32 */
 #define INSN_F64	0x0008		/* operand size 64 always in 64-bit mode */
 #define INSN_NO64	0x0010		/* #UD in 64-bit mode */

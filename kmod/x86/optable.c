@@ -13,7 +13,7 @@
 	{ OP_##_op, ARG_##_dst, ARG_##_src, ARG_##_src2, _flags }
 
 #define B	INSN_BYTE
-#define LOCK	INSN_LOCK
+#define LOCK	INSN_LOCKABLE
 #define D64	INSN_D64
 #define F64	INSN_F64
 #define NO64	INSN_NO64
