@@ -156,7 +156,7 @@ static void emit_prefixes(struct gen *g)
 		emit(g, 0x67);
 	if (g->vex)
 		return;
-	if (chance(r->row.flags & INSN_LOCK ? 15 : 1))
+	if (chance(r->row.flags & INSN_LOCKABLE ? 15 : 1))
 		emit(g, 0xf0);
 	if (!r->exact && chance(20))
 		emit(g, 0x66);
