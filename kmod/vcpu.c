@@ -223,8 +223,10 @@ int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector)
 	if (vector < 16 || vector > 255)
 		return -EINVAL;
 	set_bit(vector, vcpu->irr);
+	/* pairs with take_irq(), which clears the flag before it looks at the bits */
 	smp_mb__after_atomic();
 	WRITE_ONCE(vcpu->irq_waiting, true);
+	/* pairs with the barrier between a vCPU's mode and its look at events */
 	smp_mb();
 	kick(vcpu);
 	return 0;
@@ -239,6 +241,7 @@ int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector)
 void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
 {
 	atomic_add_unless(&vcpu->nmi_pending, 1, 2);
+	/* as in lodge_vcpu_interrupt() */
 	smp_mb__after_atomic();
 	kick(vcpu);
 }
@@ -251,6 +254,7 @@ void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
 void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state)
 {
 	WRITE_ONCE(vcpu->mp_state, state);
+	/* as in lodge_vcpu_interrupt() */
 	smp_mb();
 	kick(vcpu);
 }

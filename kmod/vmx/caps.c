@@ -100,7 +100,8 @@ static void negotiate(const struct vmx_word *w, char *missing, size_t size)
 	*w->out = value;
 }
 
-static bool name_optional(const struct vmx_control *c, unsigned int nr, const char *name, size_t len)
+static bool name_optional(const struct vmx_control *c, unsigned int nr, const char *name,
+			  size_t len)
 {
 	unsigned int i;
 

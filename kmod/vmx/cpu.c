@@ -73,7 +73,8 @@ void vmx_report_error(const char *insn, unsigned long operand, int outcome)
 		return;
 	}
 	if (!vmx_op_vmread(VMCS_INSN_ERROR, &nr) && nr)
-		text = nr < ARRAY_SIZE(insn_errors) && insn_errors[nr] ? insn_errors[nr] : "unknown";
+		text = nr < ARRAY_SIZE(insn_errors) && insn_errors[nr] ? insn_errors[nr] :
+									   "unknown";
 	pr_err_ratelimited("%s of %#lx failed: error %lu, %s\n", insn, operand, nr, text);
 }
 

@@ -29,6 +29,7 @@ static const struct field fields[] = {
 	F(HOST_CR0), F(HOST_CR3), F(HOST_CR4), F(HOST_EFER), F(HOST_RSP), F(HOST_RIP),
 	F(HOST_FS_BASE), F(HOST_GS_BASE), F(HOST_TR_BASE), F(HOST_GDTR_BASE), F(HOST_IDTR_BASE),
 };
+
 #undef F
 
 static const char *const segments[] = { "ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR" };
@@ -68,14 +69,12 @@ static void print_values(const unsigned long *v)
  */
 const char *vmx_dump_reason(u32 reason)
 {
-	static const char *const texts[VMX_EXIT_NR] = {
-#define X(nr, name, text) [nr] = text,
-		VMX_EXIT_REASONS(X)
+	switch (reason & VMX_EXIT_REASON_MASK) {
+#define X(nr, name, text) case nr: return text;
+	VMX_EXIT_REASONS(X)
 #undef X
-	};
-
-	reason &= VMX_EXIT_REASON_MASK;
-	return reason < VMX_EXIT_NR && texts[reason] ? texts[reason] : "unknown";
+	}
+	return "unknown";
 }
 
 /**

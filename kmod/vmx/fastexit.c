@@ -48,7 +48,10 @@ static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 		gpr[LODGE_RCX] = l->ecx;
 		gpr[LODGE_RDX] = l->edx;
 	} else {
-		gpr[LODGE_RAX] = gpr[LODGE_RBX] = gpr[LODGE_RCX] = gpr[LODGE_RDX] = 0;
+		gpr[LODGE_RAX] = 0;
+		gpr[LODGE_RBX] = 0;
+		gpr[LODGE_RCX] = 0;
+		gpr[LODGE_RDX] = 0;
 	}
 	skip(vmx);
 	return VMX_FAST_ENTER;

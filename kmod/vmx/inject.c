@@ -45,7 +45,8 @@ static int take_irq(struct lodge_vcpu *vcpu)
 
 	/* cleared first: a vector set after this look sets it again */
 	WRITE_ONCE(vcpu->irq_waiting, false);
-	smp_mb__after_atomic();
+	/* pairs with lodge_vcpu_interrupt(), which sets the bit before the flag */
+	smp_mb();
 	for (i = 255; i >= 0; i--) {
 		if (!READ_ONCE(vcpu->irr[i / 64])) {
 			i &= ~63;

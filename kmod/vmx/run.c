@@ -271,10 +271,15 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	vmx_window_close(vmx, parts_wanted(vmx, next));
 	if (unlikely(vmx->nmi_arrived | vmx->mce_arrived))
 		forward_events(vmx);
+	/* nothing of the guest is in this CPU any more; pairs with lodge_vm_kick_all() */
 	smp_store_release(&vcpu->mode, LODGE_VCPU_OUTSIDE);
 
-	/* the tick that ended the guest's time is taken here, and counts as the guest's */
+	/*
+	 * The tick that ended the guest's time is taken here, and counts as the
+	 * guest's.  Not without the NOP: STI lets one more instruction pass.
+	 */
 	local_irq_enable();
+	asm volatile("nop");
 	local_irq_disable();
 	vtime_account_guest_exit();
 	local_irq_enable();

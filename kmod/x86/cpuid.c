@@ -21,8 +21,8 @@
  * Features that a guest may use when the host has them (SDM Vol 2A, CPUID).
  * Left out are those that need an MSR, an exit or state that lodge does not carry.
  */
-#define LEAF1_ECX	0x76da3203	/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4 MOVBE POPCNT AES */
-					/* XSAVE AVX F16C RDRAND */
+/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
+#define LEAF1_ECX	0x76da3203
 #define LEAF1_EDX	0x078ba97f	/* FPU to CX8, SEP PGE CMOV PAT PSE36 CLFSH MMX to SSE2 */
 #define LEAF7_EBX	0xfdbf27eb	/* FSGSBASE TSC_ADJUST BMI AVX2 SMEP ERMS INVPCID AVX512 ... */
 #define LEAF7_ECX	0x00405f4e	/* AVX512 extras, UMIP, PKU, VAES, RDPID */
@@ -38,6 +38,13 @@ static void host_cpuid(struct lodge_cpuid_leaf *l, u32 leaf, u32 subleaf)
 	asm volatile("cpuid"
 		     : "=a" (l->eax), "=b" (l->ebx), "=c" (l->ecx), "=d" (l->edx)
 		     : "0" (leaf), "2" (subleaf));
+}
+
+static void zero_bcd(struct lodge_cpuid_leaf *l)
+{
+	l->ebx = 0;
+	l->ecx = 0;
+	l->edx = 0;
 }
 
 static struct lodge_cpuid_leaf *add(struct lodge_cpuid_table *t, u32 leaf, u32 subleaf, u32 flags)
@@ -97,7 +104,7 @@ static void add_xsave(struct lodge_cpuid_table *t)
 	l->ecx = lodge_fpu_size();
 	l = add(t, 0xd, 1, LODGE_CPUID_SUBLEAF);
 	l->eax &= LEAFD1_EAX;
-	l->ebx = l->ecx = l->edx = 0;
+	zero_bcd(l);
 	for (i = 2; i < 63; i++)
 		if (mask & BIT_ULL(i))
 			add(t, 0xd, i, LODGE_CPUID_SUBLEAF);
@@ -109,7 +116,7 @@ static void add_extended(struct lodge_cpuid_table *t)
 	u32 leaf, last = min(l->eax, 0x80000008u);
 
 	l->eax = last;
-	l->ebx = l->ecx = l->edx = 0;
+	zero_bcd(l);
 	for (leaf = 0x80000001; leaf <= last; leaf++) {
 		l = add(t, leaf, 0, 0);
 		if (leaf == 0x80000001) {
@@ -117,7 +124,7 @@ static void add_extended(struct lodge_cpuid_table *t)
 			l->edx &= EXT1_EDX;
 		} else if (leaf == 0x80000008) {
 			l->eax &= EXT8_EAX;
-			l->ebx = l->ecx = l->edx = 0;
+			zero_bcd(l);
 		}
 	}
 }

@@ -16,7 +16,8 @@
 #include "cr.h"
 
 #define CR0_VALID	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | \
-			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | \
+			 X86_CR0_PG)
 #define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | \
 			 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | \
 			 X86_CR4_OSXMMEXCPT)
@@ -24,6 +25,8 @@
 #define CR4_OWNED	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PGE | \
 			 X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_UMIP | \
 			 X86_CR4_FSGSBASE | X86_CR4_SMEP | X86_CR4_SMAP)
+/* MOV to CR4 loads the PDPTEs when it changes one of these (SDM Vol 3A, 4.4.1) */
+#define CR4_RELOADS	(X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)
 #define EFER_VALID	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
 #define APIC_BASE_VALID	(MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE | 0xfffff000ULL)
 
@@ -206,8 +209,7 @@ int lodge_cr_write4(struct lodge_vcpu *vcpu, u64 value)
 		return -EINVAL;
 	if ((changed & value & X86_CR4_PCIDE) && (!(s.efer & EFER_LMA) || (s.cr3 & 0xfff)))
 		return -EINVAL;
-	if (pae_paging(&s) && (changed & (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)) &&
-	    load_pdptes(vcpu, s.cr3))
+	if (pae_paging(&s) && (changed & CR4_RELOADS) && load_pdptes(vcpu, s.cr3))
 		return -EINVAL;
 	vcpu->s.cr4 = value;
 	lodge_cpuid_update(&vcpu->cpuid, value, vcpu->s.xcr0);

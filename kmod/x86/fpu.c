@@ -73,7 +73,8 @@ int lodge_fpu_init(void)
 		return -EOPNOTSUPP;
 	}
 	host_xcr0 = xgetbv(0);
-	guest_mask = host_xcr0 & (XSTATE_FP | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512 | XSTATE_PKRU);
+	guest_mask = host_xcr0 &
+		     (XSTATE_FP | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512 | XSTATE_PKRU);
 	have_pkru = (guest_mask & XSTATE_PKRU) && boot_cpu_has(X86_FEATURE_OSPKE);
 	if (!have_pkru)
 		guest_mask &= ~XSTATE_PKRU;

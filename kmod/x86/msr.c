@@ -37,6 +37,7 @@ const struct lodge_msr_passthrough lodge_msr_passthrough[] = {
 	{ MSR_GS_BASE, true },
 	{ MSR_KERNEL_GS_BASE, true },
 };
+
 const unsigned int lodge_msr_nr_passthrough = ARRAY_SIZE(lodge_msr_passthrough);
 
 /**
@@ -153,28 +154,66 @@ int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 	const struct lodge_msr_state *m = &vcpu->msr;
 
 	switch (index) {
-	case MSR_IA32_TSC:		*value = rdtsc() + m->tsc_offset; break;
-	case MSR_IA32_TSC_ADJUST:	*value = m->tsc_adjust; break;
-	case MSR_IA32_APICBASE:		*value = vcpu->s.apic_base; break;
-	case MSR_IA32_MISC_ENABLE:	*value = m->misc_enable; break;
-	case MSR_IA32_SYSENTER_CS:	*value = m->sysenter_cs; break;
-	case MSR_IA32_SYSENTER_ESP:	*value = m->sysenter_esp; break;
-	case MSR_IA32_SYSENTER_EIP:	*value = m->sysenter_eip; break;
-	case MSR_IA32_CR_PAT:		*value = m->pat; break;
-	case MSR_IA32_DEBUGCTLMSR:	*value = m->debugctl; break;
-	case MSR_EFER:			*value = vcpu->s.efer; break;
-	case MSR_STAR:			*value = m->star; break;
-	case MSR_LSTAR:			*value = m->lstar; break;
-	case MSR_CSTAR:			*value = m->cstar; break;
-	case MSR_SYSCALL_MASK:		*value = m->fmask; break;
-	case MSR_FS_BASE:		*value = vcpu->s.seg[LODGE_FS].base; break;
-	case MSR_GS_BASE:		*value = vcpu->s.seg[LODGE_GS].base; break;
-	case MSR_KERNEL_GS_BASE:	*value = m->kernel_gs_base; break;
+	case MSR_IA32_TSC:
+		*value = rdtsc() + m->tsc_offset;
+		break;
+	case MSR_IA32_TSC_ADJUST:
+		*value = m->tsc_adjust;
+		break;
+	case MSR_IA32_APICBASE:
+		*value = vcpu->s.apic_base;
+		break;
+	case MSR_IA32_MISC_ENABLE:
+		*value = m->misc_enable;
+		break;
+	case MSR_IA32_SYSENTER_CS:
+		*value = m->sysenter_cs;
+		break;
+	case MSR_IA32_SYSENTER_ESP:
+		*value = m->sysenter_esp;
+		break;
+	case MSR_IA32_SYSENTER_EIP:
+		*value = m->sysenter_eip;
+		break;
+	case MSR_IA32_CR_PAT:
+		*value = m->pat;
+		break;
+	case MSR_IA32_DEBUGCTLMSR:
+		*value = m->debugctl;
+		break;
+	case MSR_EFER:
+		*value = vcpu->s.efer;
+		break;
+	case MSR_STAR:
+		*value = m->star;
+		break;
+	case MSR_LSTAR:
+		*value = m->lstar;
+		break;
+	case MSR_CSTAR:
+		*value = m->cstar;
+		break;
+	case MSR_SYSCALL_MASK:
+		*value = m->fmask;
+		break;
+	case MSR_FS_BASE:
+		*value = vcpu->s.seg[LODGE_FS].base;
+		break;
+	case MSR_GS_BASE:
+		*value = vcpu->s.seg[LODGE_GS].base;
+		break;
+	case MSR_KERNEL_GS_BASE:
+		*value = m->kernel_gs_base;
+		break;
 	/* no microcode update was loaded; no machine-check banks; nothing saved by XSAVES */
-	case MSR_IA32_UCODE_REV:	*value = 1ULL << 32; break;
+	case MSR_IA32_UCODE_REV:
+		*value = 1ULL << 32;
+		break;
 	case MSR_IA32_MCG_CAP:
 	case MSR_IA32_MCG_STATUS:
-	case MSR_IA32_PLATFORM_ID:	*value = 0; break;
+	case MSR_IA32_PLATFORM_ID:
+		*value = 0;
+		break;
 	case MSR_IA32_XSS:
 		if (!boot_cpu_has(X86_FEATURE_XSAVES))
 			return -EINVAL;
