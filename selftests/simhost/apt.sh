@@ -108,16 +108,17 @@ fetch()
 	local dir=$1 work p size
 
 	shift
-	work=$(mktemp -d "$CACHE/fetch.XXXXXX")
+	scratch
+	work=$SCRATCH
 	for p; do
 		size=$(apt-cache -c "$APT_CONF" show --no-all-versions "$p" |
 			sed -n 's/^Size: //p' | head -n 1)
 		say "fetching $p ($(((${size:-0} + 999999) / 1000000)) MB) ..."
-		download "$work" "$p" || { rm -rf "$work"; die "cannot fetch $p"; }
+		download "$work" "$p" || die "cannot fetch $p"
 	done
 	mkdir -p "$dir"
 	for p in "$work"/*.deb; do
-		dpkg-deb -x "$p" "$dir" || { rm -rf "$work"; die "cannot unpack ${p##*/}"; }
+		dpkg-deb -x "$p" "$dir" || die "cannot unpack ${p##*/}"
 	done
 	rm -rf "$work"
 }
@@ -148,18 +149,19 @@ fetch_root()
 	local dir=$1 work p
 
 	shift
-	work=$(mktemp -d "$CACHE/fetch.XXXXXX")
+	scratch
+	work=$SCRATCH
 	mkdir "$work/partial"
 	apt-get -c "$APT_CONF" -q -q -y -o Debug::NoLocking=1 -o Dir::Cache::archives="$work/" \
 		--no-install-recommends --download-only install "$@" >&2 ||
-		{ rm -rf "$work"; die "cannot fetch $*"; }
+		die "cannot fetch $*"
 	mkdir -p "$dir"/{usr/{bin,sbin,lib,lib64},dev,proc,tmp,etc}
 	for p in bin sbin lib lib64; do
 		ln -sfn "usr/$p" "$dir/$p"
 	done
 	for p in "$work"/*.deb; do
 		dpkg-deb --fsys-tarfile "$p" | tar -C "$dir" -x --keep-directory-symlink ||
-			{ rm -rf "$work"; die "cannot unpack ${p##*/}"; }
+			die "cannot unpack ${p##*/}"
 	done
 	rm -rf "$work"
 }

@@ -70,7 +70,7 @@ write_bochsrc()
 		romimage: file=$(bios BIOS-bochs-latest)
 		vgaromimage: file=$(bios vgabios.bin vgabios-lgpl-latest VGABIOS-lgpl-latest)
 		cpu: model=$2, count=1:$3:1, ips=$IPS, reset_on_triple_fault=0, ignore_bad_msrs=1
-		memory: guest=$4, host=$4
+		memory: guest=$4, host=$(($4 < 2048 ? $4 : 2048))
 		clock: sync=none
 		boot: disk
 		ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14

@@ -39,8 +39,9 @@ struct verdict {
 	__u32 taint;		/* /proc/sys/kernel/tainted */
 	__u32 complaints;	/* lines in the kernel log that tell of a fault */
 	char first[160];	/* the first of them */
-	char early[160];	/* one from before init ran, which is not counted: the kernel's own */
+	/* The kernel's own start, before init ran, which is not counted: */
 	__u32 early_taint;
+	char early[160];
 };
 
 #endif

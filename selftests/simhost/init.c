@@ -40,6 +40,7 @@ static const struct {
 	{ "devtmpfs", "/dev", NULL },
 	{ "devpts", "/dev/pts", "ptmxmode=666" },
 	{ "tmpfs", "/dev/shm", NULL },
+	{ "hugetlbfs", "/dev/hugepages", NULL },
 	{ "tmpfs", "/tmp", NULL },
 	{ "tmpfs", "/run", NULL },
 	{ "debugfs", "/sys/kernel/debug", NULL },

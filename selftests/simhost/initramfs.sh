@@ -79,7 +79,8 @@ put_modules()
 		done < "$tmp/list"
 	fi
 	put "$tmp/modules.dep" "/lib/modules/$release/modules.dep"
-	put "$mods/modules.builtin" "/lib/modules/$release/modules.builtin"
+	[ ! -r "$mods/modules.builtin" ] ||
+		put "$mods/modules.builtin" "/lib/modules/$release/modules.builtin"
 }
 
 # closure MODULES.DEP NAME...: the files of these modules and of all they depend on.

@@ -21,6 +21,16 @@ die()
 	exit 97
 }
 
+# scratch: a fresh directory in the cache, gone when this shell ends; sets SCRATCH.
+scratch()
+{
+	mkdir -p "$CACHE"
+	SCRATCH=$(mktemp -d "$CACHE/tmp.XXXXXX")
+	SCRATCHES+=("$SCRATCH")
+	trap 'rm -rf "${SCRATCHES[@]}"' EXIT
+}
+SCRATCHES=()
+
 # need COMMAND...: the commands this machine must have.
 need()
 {

@@ -51,6 +51,7 @@ static pid_t bochs;
 static int report_fd, console_fd, kernel_fd, screen_fd, file_fd = -1;
 static int screen = -1;		/* what Bochs draws */
 static int tty = -1;		/* the host's ttyS1 */
+static int input = -1;		/* what is typed for it */
 static struct termios saved;
 static bool is_raw;
 static struct timespec started;
@@ -165,6 +166,23 @@ static void died(int status, const char *why)
 	finish(status);
 }
 
+/* Output that nobody reads any more ends the run, as a pipe does to any program. */
+static void pass_on(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			finish(128 + SIGPIPE);
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
 static int open_in_dir(const char *name, int flags)
 {
 	int fd = open(in_dir(name), flags | O_CLOEXEC, 0666);
@@ -185,6 +203,7 @@ static void start_bochs(char **argv)
 	if (bochs)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_DFL);
 	if (getppid() != parent || chdir(dir))
 		_exit(127);
 	execvp(argv[0], argv);
@@ -212,11 +231,14 @@ static void open_tty(void)
 	fcntl(tty, F_SETFL, O_NONBLOCK);
 }
 
-static void make_raw(void)
+static void open_input(void)
 {
 	struct termios raw;
 
-	if (!interactive || tcgetattr(STDIN_FILENO, &saved))
+	if (!interactive)
+		return;
+	input = STDIN_FILENO;
+	if (tcgetattr(STDIN_FILENO, &saved))
 		return;
 	raw = saved;
 	cfmakeraw(&raw);
@@ -258,10 +280,10 @@ static void take(const struct sector *s)
 {
 	switch (s->type) {
 	case CHANNEL_STDOUT:
-		write_all(STDOUT_FILENO, s->data, s->len);
+		pass_on(STDOUT_FILENO, s->data, s->len);
 		break;
 	case CHANNEL_STDERR:
-		write_all(STDERR_FILENO, s->data, s->len);
+		pass_on(STDERR_FILENO, s->data, s->len);
 		break;
 	case CHANNEL_KERNEL:
 		write_all(kernel_fd, s->data, s->len);
@@ -270,7 +292,7 @@ static void take(const struct sector *s)
 		if (verbose)
 			fprintf(stderr, "simhost: ready after %.1f s\n",
 				(double)elapsed_ms() / 1000);
-		make_raw();
+		open_input();
 		break;
 	case CHANNEL_FILE:
 		take_file(s->data, s->len);
@@ -345,7 +367,7 @@ static void relay_terminals(void)
 	struct pollfd fds[3] = {
 		{ .fd = screen, .events = POLLIN },
 		{ .fd = tty, .events = POLLIN },
-		{ .fd = is_raw ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = input, .events = POLLIN },
 	};
 	char buf[4096];
 	ssize_t n;
@@ -362,13 +384,17 @@ static void relay_terminals(void)
 	if (fds[1].revents & POLLIN) {
 		n = read(tty, buf, sizeof(buf));
 		if (n > 0)
-			write_all(STDOUT_FILENO, buf, (size_t)n);
+			pass_on(STDOUT_FILENO, buf, (size_t)n);
 	}
-	if (fds[2].revents & POLLIN) {
-		n = read(STDIN_FILENO, buf, sizeof(buf));
-		if (n <= 0 || memchr(buf, ESCAPE, (size_t)n))
+	if (fds[2].revents) {
+		n = read(input, buf, sizeof(buf));
+		if (n <= 0) {
+			input = -1;
+			return;
+		}
+		if (is_raw && memchr(buf, ESCAPE, (size_t)n))
 			finish(128 + SIGINT);
-		write_all(tty, buf, (size_t)n);
+		pass_on(tty, buf, (size_t)n);
 	}
 }
 
@@ -470,6 +496,7 @@ int main(int argc, char **argv)
 	}
 	if (!dir || !argv[optind])
 		die("usage: monitor -d DIR [-t SECONDS] [-g DEST]... [-ikv] -- BOCHS ARGUMENT...");
+	signal(SIGPIPE, SIG_IGN);
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &sa, NULL);
