@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "ata.h"
@@ -178,6 +179,28 @@ static void start_system(void)
 	setenv("SIMHOST", "1", 1);
 }
 
+/*
+ * Leads the session on ttyS1 for the command and outlives it: when a leader ends, the terminal
+ * hangs up, and what has not left the slow serial line by then is lost.
+ */
+static void lead_session(void)
+{
+	int status;
+	pid_t pid;
+
+	ioctl(0, TIOCSCTTY, 1);
+	pid = fork();
+	if (!pid)
+		return;
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	tcdrain(0);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 static void become(char **argv, int out, int err, bool terminal)
 {
 	sigset_t none;
@@ -191,7 +214,7 @@ static void become(char **argv, int out, int err, bool terminal)
 	dup2(terminal ? fd : out, 1);
 	dup2(terminal ? fd : err, 2);
 	if (terminal)
-		ioctl(0, TIOCSCTTY, 1);
+		lead_session();
 	/* inherited, it would cost every system call an update of the TSS */
 	iopl(0);
 	execvp(argv[0], argv);
@@ -312,10 +335,8 @@ static int run_command(void)
 		return 0;
 	report(CHANNEL_READY, "", 0);
 	flush();
-	if (n > 1)
-		return run(argv, CHANNEL_STDOUT, terminal);
 	shell[2] = argv[0];
-	return run(shell, CHANNEL_STDOUT, terminal);
+	return run(n > 1 ? argv : shell, CHANNEL_STDOUT, terminal);
 }
 
 static void send_file(const char *path)

@@ -219,7 +219,6 @@ static void open_tty(void)
 
 	if (openpty(&tty, &slave, NULL, NULL, NULL))
 		die("openpty: %s", strerror(errno));
-	cfmakeraw(&raw);
 	if (!tcgetattr(slave, &raw)) {
 		cfmakeraw(&raw);
 		tcsetattr(slave, TCSANOW, &raw);
@@ -361,8 +360,11 @@ static void read_console(void)
 	}
 }
 
-/* Keystrokes in, the host's terminal out, and what Bochs draws to nowhere. */
-static void relay_terminals(void)
+/*
+ * Keystrokes in, the host's terminal out, and what Bochs draws to a file. True if the host's
+ * terminal had something.
+ */
+static bool relay_terminals(void)
 {
 	struct pollfd fds[3] = {
 		{ .fd = screen, .events = POLLIN },
@@ -373,7 +375,7 @@ static void relay_terminals(void)
 	ssize_t n;
 
 	if (poll(fds, 3, POLL_MS) <= 0)
-		return;
+		return false;
 	if (fds[0].revents) {
 		n = read(screen, buf, sizeof(buf));
 		if (n > 0)
@@ -390,12 +392,13 @@ static void relay_terminals(void)
 		n = read(input, buf, sizeof(buf));
 		if (n <= 0) {
 			input = -1;
-			return;
+			return true;
 		}
 		if (is_raw && memchr(buf, ESCAPE, (size_t)n))
 			finish(128 + SIGINT);
 		pass_on(tty, buf, (size_t)n);
 	}
+	return fds[1].revents;
 }
 
 /* The verdict as an exit status, with a sentence for what the status cannot say. */
@@ -439,8 +442,12 @@ static void watch(void)
 		while (read_report())
 			;
 		read_console();
-		if (have_verdict)
+		if (have_verdict) {
+			input = -1;
+			while (interactive && relay_terminals())
+				;
 			finish(judge());
+		}
 		if (caught)
 			finish(128 + caught);
 		if (starts > 1)
