@@ -230,7 +230,8 @@ void workers_await(struct worker *w, unsigned int nr, unsigned long runs)
  */
 bool kvm_load(void)
 {
-	return !system("modprobe kvm_intel enable_apicv=0 2>/dev/null") && !access("/dev/kvm", F_OK);
+	return !system("modprobe kvm_intel enable_apicv=0 2>/dev/null") &&
+	       !access("/dev/kvm", F_OK);
 }
 
 /**
