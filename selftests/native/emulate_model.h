@@ -301,7 +301,7 @@ static bool differs(const struct model *m, const struct cpu_case *c, int ret, ch
 	/* and how much is fetched of an instruction that is #UD before its end */
 	if ((c->in.rip & (CPU_CODE_PAGES * CPU_PAGE - 1)) > CPU_CODE_PAGES * CPU_PAGE - 15)
 		any |= (trap == 6 && c->trapno == 14) || (trap == 14 && c->trapno == 6);
-	any |= e->insn.vex && trap == 6 && c->trapno == 13;
+	any |= e->insn.vex && e->insn.op == OP_UNKNOWN && c->trapno != 1;
 	if (!any && c->trapno != trap) {
 		snprintf(why, n, "CPU vector %u error %#x cr2 %#llx, emulator %d vector %u error %#x cr2 %#llx",
 			 (int)c->trapno, (int)c->err, (u64)c->cr2, ret, trap, e->exc.error,
