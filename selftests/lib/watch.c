@@ -53,6 +53,8 @@ static void watcher(void)
 		for (nr = 0; nr < WATCH_PROBES; nr++)
 			look(nr);
 		shared.loops++;
+		while (shared.pause && !shared.stop)
+			shared.paused = 1;
 	}
 }
 
@@ -148,6 +150,20 @@ void watch_loops(struct watch *w, unsigned int nr)
 
 	while (w->s->loops < until)
 		usleep(200);
+}
+
+/* The guest leaves the probes alone from now on */
+void watch_pause(struct watch *w)
+{
+	w->s->paused = 0;
+	w->s->pause = 1;
+	while (!w->s->paused)
+		usleep(200);
+}
+
+void watch_resume(struct watch *w)
+{
+	w->s->pause = 0;
 }
 
 /**

@@ -37,6 +37,8 @@
  * @drops: the guest's counters may go back to zero
  * @writes: the guest writes its counters
  * @stop: end
+ * @pause: touch no probe
+ * @paused: does not
  * @loops: how often the guest has looked at all
  * @mine: what the guest wrote last
  */
@@ -48,6 +50,8 @@ struct watch_shared {
 	volatile u32 drops;
 	volatile u32 writes;
 	volatile u32 stop;
+	volatile u32 pause;
+	volatile u32 paused;
 	volatile u64 loops;
 	u64 mine[WATCH_PROBES];
 };
@@ -86,6 +90,8 @@ void watch_start(struct watch *w, void *mem, size_t len);
 void watch_slot_start(struct watch *w, void *mem, size_t len, u32 flags);
 void watch_stop(struct watch *w);
 void watch_loops(struct watch *w, unsigned int nr);
+void watch_pause(struct watch *w);
+void watch_resume(struct watch *w);
 void watch_publish(struct watch *w);
 void watch_fill(struct watch *w, char *mem, u32 age);
 void watch_drop(struct watch *w);
