@@ -150,6 +150,20 @@ struct vm *vm_create(u32 flags)
 }
 
 /**
+ * vm_shared_memory - memory for vm_create_on() that processes forked later share
+ * @size: bytes
+ *
+ * Return: the memory.
+ */
+void *vm_shared_memory(size_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(mem, MAP_FAILED);
+	return mem;
+}
+
+/**
  * vm_free - close the VM and unmap its memory
  * @vm: whose vCPUs were freed
  */

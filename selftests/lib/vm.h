@@ -82,6 +82,7 @@ int lodge_open(void);
 void lodge_info(struct lodge_info *info);
 struct vm *vm_create(u32 flags);
 struct vm *vm_create_on(u32 flags, void *mem, size_t size);
+void *vm_shared_memory(size_t size);
 void vm_free(struct vm *vm);
 int vm_slot_try(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 len, void *hva);
 void vm_slot(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 len, void *hva);
