@@ -164,7 +164,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
 
-	if (vma->vm_end - vma->vm_start > LODGE_RUN_SIZE)
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_end - vma->vm_start > LODGE_RUN_SIZE)
 		return -EINVAL;
 	return remap_vmalloc_range(vma, vcpu->run, vma->vm_pgoff);
 }
@@ -181,6 +181,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 static const struct file_operations vcpu_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
 	.release = vcpu_release,
 	.llseek = noop_llseek,
@@ -270,6 +271,7 @@ static int vm_release(struct inode *inode, struct file *file)
 static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.release = vm_release,
 	.llseek = noop_llseek,
 };
@@ -329,6 +331,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 static const struct file_operations dev_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = dev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };
 

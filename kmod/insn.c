@@ -445,11 +445,17 @@ int lodge_insn_emulate(struct lodge_vcpu *vcpu)
 	case LODGE_EMUL_USER:
 		return LODGE_NEXT_USER;
 	case LODGE_EMUL_RETRY:
-		return LODGE_NEXT_ENTER;
+		/* done anew by the guest: answers and writes of this try are void */
+		st->nr_reads = 0;
+		if (!e->clear_shadow)
+			st->nr_writes = 0;
+		return next_write(vcpu);
 	case LODGE_EMUL_EXCEPTION:
+		st->nr_reads = 0;
 		raise_from(vcpu, &e->exc);
 		return next_write(vcpu);
 	case LODGE_EMUL_UNSUPPORTED:
+		st->nr_reads = 0;
 		st->nr_writes = 0;
 		return unknown(vcpu, &e->insn);
 	}

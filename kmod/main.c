@@ -10,6 +10,7 @@
 #include "vmx/cpu.h"
 #include "vmx/spec.h"
 #include "vmx/vmx.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/fpu.h"
 #include "x86/msr.h"
@@ -50,6 +51,7 @@ static int __init lodge_init(void)
 	if (err)
 		return err;
 	lodge_msr_init();
+	lodge_cpuid_init(vmx_caps.proc2 & PROC2_RDTSCP, vmx_caps.proc2 & PROC2_INVPCID);
 	lodge_cr_init();
 	err = vmx_cpu_init();
 	if (err)

@@ -2,7 +2,6 @@
 /*
  * The state of a vCPU for user space: every part of it, got and set.
  */
-#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
@@ -263,8 +262,7 @@ long lodge_state_get_events(void *object, void *arg)
 static bool events_valid(const struct lodge_events *e)
 {
 	/* exceptions that push an error code (SDM Vol 3A, table 6-1) */
-	const u32 with_error = BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) |
-			       BIT(21);
+	const u32 with_error = BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17);
 	const u32 known = LODGE_EVENT_EXCEPTION | LODGE_EVENT_ERROR_CODE |
 			  LODGE_EVENT_NMI_PENDING | LODGE_EVENT_NMI_BLOCKED |
 			  LODGE_EVENT_STI_SHADOW | LODGE_EVENT_SS_SHADOW;
@@ -278,7 +276,7 @@ static bool events_valid(const struct lodge_events *e)
 	if (e->vector > 31 || e->vector == 2)
 		return false;
 	if (!(e->flags & LODGE_EVENT_ERROR_CODE))
-		return !e->error_code;
+		return !(with_error & BIT(e->vector)) && !e->error_code;
 	return (with_error & BIT(e->vector)) && e->error_code <= 0x7fff;
 }
 
@@ -304,7 +302,8 @@ long lodge_state_set_events(void *object, void *arg)
 		       (e->flags & LODGE_EVENT_STI_SHADOW ? SHADOW_STI : 0) |
 		       (e->flags & LODGE_EVENT_SS_SHADOW ? SHADOW_MOV_SS : 0);
 	memcpy(vcpu->irr, e->irr, sizeof(vcpu->irr));
-	WRITE_ONCE(vcpu->irq_waiting, !bitmap_empty(vcpu->irr, 256));
+	/* without a look at the bits: LODGE_VCPU_INTERRUPT may be setting one */
+	WRITE_ONCE(vcpu->irq_waiting, true);
 	lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -24,7 +25,7 @@ static void reset(struct lodge_vcpu *vcpu)
 	vcpu->rip = 0xfff0;
 	vcpu->rflags = 2;
 	lodge_cr_reset(vcpu);
-	lodge_msr_reset(&vcpu->msr);
+	lodge_msr_reset(&vcpu->msr, vcpu->vm->tsc_start);
 	lodge_debug_reset(&vcpu->debug);
 	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id);
 	vcpu->cached = LODGE_PART_ALL;
@@ -88,7 +89,9 @@ void lodge_vcpu_destroy(struct lodge_vcpu *vcpu)
 
 static bool event_wakes(struct lodge_vcpu *vcpu)
 {
-	if (atomic_read(&vcpu->nmi_pending))
+	if (vcpu->exception.pending)
+		return true;
+	if (atomic_read(&vcpu->nmi_pending) && !(vcpu->shadow & INTERRUPTIBILITY_NMI))
 		return true;
 	return READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu);
 }
@@ -144,8 +147,11 @@ static int run_loop(struct lodge_vcpu *vcpu)
 {
 	int next = LODGE_NEXT_ENTER;
 
+	/* before immediate_exit, so that it brings the vCPU to an instruction's end */
 	if (vcpu->insn.complete)
 		next = lodge_insn_complete(vcpu);
+	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)) && next == LODGE_NEXT_ENTER)
+		return -EINTR;
 	while (next == LODGE_NEXT_ENTER) {
 		if (unlikely(needs_care(vcpu)))
 			next = before_entry(vcpu);
@@ -169,10 +175,6 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	struct lodge_run *run = vcpu->run;
 	int next;
 
-	if (READ_ONCE(run->immediate_exit)) {
-		run->exit_reason = LODGE_EXIT_NONE;
-		return -EINTR;
-	}
 	if (!(vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL))
 		cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	next = run_loop(vcpu);
@@ -222,6 +224,7 @@ int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector)
 {
 	if (vector < 16 || vector > 255)
 		return -EINVAL;
+	vector = array_index_nospec(vector, 256);
 	set_bit(vector, vcpu->irr);
 	/* pairs with take_irq(), which clears the flag before it looks at the bits */
 	smp_mb__after_atomic();

@@ -83,6 +83,7 @@ struct lodge_exception {
  * @shadow: interruptibility, INTERRUPTIBILITY_* of the VMCS [v]
  * @cached: LODGE_PART_* whose value here is the true one [v]
  * @dirty: LODGE_PART_* to be written to the VMCS [v]
+ * @flush_tlb: the guest's translations are to be dropped before the next entry [v]
  * @fpu: extended state [v]
  * @debug: debug registers [v]
  * @msr: model-specific registers [v]
@@ -116,6 +117,7 @@ struct lodge_vcpu {
 	u32 shadow;
 	u32 cached;
 	u32 dirty;
+	bool flush_tlb;
 
 	struct lodge_fpu fpu;
 	struct lodge_debug_regs debug;

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <asm/msr.h>
 
 #include "alloc.h"
 #include "dev/debugport.h"
@@ -102,6 +103,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	vm->mm = current->mm;
 	vm->flags = arg->flags;
 	vm->id = atomic64_inc_return(&last_id);
+	vm->tsc_start = rdtsc();
 	memcpy(vm->name, arg->name, sizeof(vm->name));
 	if (vm->flags & LODGE_VM_DEBUG_PORTS) {
 		err = lodge_debugport_attach(&vm->bus);

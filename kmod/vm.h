@@ -17,6 +17,7 @@
  * @mm: the owner's address space, for identity only; @mem holds it [I]
  * @flags: LODGE_VM_* [I]
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
+ * @tsc_start: the host's TSC when the VM was made, the guest's 0 [I]
  * @name: may be empty [I]
  * @mem: guest memory
  * @bus: ports handled in the kernel [I]
@@ -32,6 +33,7 @@ struct lodge_vm {
 	struct mm_struct *mm;
 	u32 flags;
 	u64 id;
+	u64 tsc_start;
 	char name[LODGE_NAME_LEN];
 	struct lodge_mem mem;
 	struct lodge_bus bus;

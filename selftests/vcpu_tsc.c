@@ -28,8 +28,8 @@ static u64 host_tsc(void)
 
 TEST(starts_at_zero)
 {
-	struct vm *vm = vm_create(0);
 	u64 before = host_tsc();
+	struct vm *vm = vm_create(0);	/* the TSCs of all its vCPUs start here */
 	struct vcpu *vcpu = vcpu_long(vm, 0, monotonic);
 
 	vcpu_sync(vcpu, 1);

@@ -240,6 +240,7 @@ int vmx_caps_init(void)
 	}
 	settle_dependencies();
 	vmx_caps.revision = raw.msr_basic & 0x7fffffff;
+	vmx_caps.no_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !(raw.msr_misc & BIT(14));
 	vmx_caps.phys_bits = min_t(u32, boot_cpu_data.x86_phys_bits, 48);
 	return 0;
 }

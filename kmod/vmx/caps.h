@@ -32,6 +32,7 @@ enum vmx_control_bits {
  * @entry: VM-entry controls, without IA-32e mode guest
  * @ept: EPT_* capability bits in use
  * @phys_bits: width of a guest-physical address
+ * @no_pt: Intel PT cannot trace in VMX operation (IA32_VMX_MISC[14] clear)
  *
  * Written once by vmx_caps_init(), constant after.
  */
@@ -44,6 +45,7 @@ struct vmx_caps {
 	u32 entry;
 	u32 ept;
 	u32 phys_bits;
+	bool no_pt;
 };
 
 extern struct vmx_caps vmx_caps;

@@ -18,10 +18,12 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <asm/io.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
 #include "../alloc.h"
+#include "../x86/hwmsr.h"
 #include "caps.h"
 #include "cpu.h"
 #include "ops.h"
@@ -88,6 +90,9 @@ static __always_inline int enter_root(struct vmx_window *w)
 	u64 *region = this_cpu_read(vmxon_region);
 	int outcome;
 
+	/* VMXON would end the tracing behind perf's back */
+	if (unlikely(vmx_caps.no_pt) && lodge_hwmsr_read(MSR_IA32_RTIT_CTL) & RTIT_CTL_TRACEEN)
+		return -EBUSY;
 	write_cr4(w->cr4 | X86_CR4_VMXE);
 	outcome = vmx_op_vmxon(virt_to_phys(region));
 	if (likely(!outcome))

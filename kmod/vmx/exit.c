@@ -18,6 +18,12 @@
 #define DB_VECTOR	1
 #define GP_VECTOR	13
 
+/* SEGS are cached */
+static bool in_64bit_mode(const struct lodge_vcpu *vcpu)
+{
+	return lodge_vcpu_long_mode(vcpu) && (vcpu->s.seg[LODGE_CS].attr & LODGE_SEG_L);
+}
+
 /* Past the instruction that exited, with the trap that TF asks for */
 static void skip(struct vmx_vcpu *vmx)
 {
@@ -27,12 +33,16 @@ static void skip(struct vmx_vcpu *vmx)
 	if (!lodge_vcpu_long_mode(vcpu))
 		vcpu->rip = (u32)vcpu->rip;
 	lodge_vcpu_mark(vcpu, LODGE_PART_RIP);
+	if (vcpu->rflags & X86_EFLAGS_RF) {
+		vcpu->rflags &= ~X86_EFLAGS_RF;
+		lodge_vcpu_mark(vcpu, LODGE_PART_RFLAGS);
+	}
 	if (vcpu->shadow & INTERRUPTIBILITY_INSN) {
 		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
 	if (vcpu->rflags & X86_EFLAGS_TF) {
-		vcpu->debug.dr6 |= 0x4000;
+		vcpu->debug.dr6 = (vcpu->debug.dr6 & ~0xfULL) | 0x4000;	/* BS */
 		lodge_vcpu_raise(vcpu, DB_VECTOR, false, 0);
 	}
 }
@@ -81,7 +91,8 @@ static int handle_hlt(struct vmx_vcpu *vmx)
 	skip(vmx);
 	if (vcpu->exception.pending)
 		return LODGE_NEXT_ENTER;
-	vcpu->mp_state = LODGE_MP_HALTED;
+	/* not if it was told to wait for a start meanwhile */
+	cmpxchg(&vcpu->mp_state, LODGE_MP_RUNNABLE, LODGE_MP_HALTED);
 	if (vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL)
 		return LODGE_NEXT_ENTER;
 	return leave(vmx, LODGE_EXIT_HLT);
@@ -100,7 +111,7 @@ static int handle_hypercall(struct vmx_vcpu *vmx)
 
 	if (vmx_state_fetch(vcpu, LODGE_PART_SEGS))
 		return -EBUSY;
-	wide = lodge_vcpu_long_mode(vcpu) && (vcpu->s.seg[LODGE_CS].attr & LODGE_SEG_L);
+	wide = in_64bit_mode(vcpu);
 	mask = wide ? ~0ULL : ~0u;
 	h->nr = vcpu->gpr[LODGE_RAX] & mask;
 	for (i = 0; i < ARRAY_SIZE(order); i++)
@@ -154,9 +165,9 @@ static int handle_cr(struct vmx_vcpu *vmx)
 	int err = 0;
 
 	vcpu->stats[LODGE_STAT_CR]++;
-	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS))
+	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS | LODGE_PART_RSP))
 		return -EBUSY;
-	wide = lodge_vcpu_long_mode(vcpu) && (vcpu->s.seg[LODGE_CS].attr & LODGE_SEG_L);
+	wide = in_64bit_mode(vcpu);
 	switch (CRQ_TYPE(q)) {
 	case CRQ_TYPE_MOV_TO:
 		err = write_cr(vcpu, CRQ_NR(q), wide ? *gpr : (u32)*gpr);
@@ -230,12 +241,13 @@ static int handle_dr(struct vmx_vcpu *vmx)
 	u64 *gpr = &vcpu->gpr[DRQ_GPR(q)];
 
 	vcpu->stats[LODGE_STAT_DR]++;
-	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS | LODGE_PART_DR7))
+	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS | LODGE_PART_DR7 |
+				  LODGE_PART_RSP))
 		return -EBUSY;
 	if (check_dr(vmx, &nr))
 		return LODGE_NEXT_ENTER;
 	if (!(q & DRQ_READ))
-		return skip_or_gp(vmx, write_dr(vcpu, nr, *gpr));
+		return skip_or_gp(vmx, write_dr(vcpu, nr, in_64bit_mode(vcpu) ? *gpr : (u32)*gpr));
 	*gpr = nr < 4 ? vcpu->debug.db[nr] : nr == 6 ? vcpu->debug.dr6 : vcpu->debug.dr7;
 	if (DRQ_GPR(q) == LODGE_RSP)
 		lodge_vcpu_mark(vcpu, LODGE_PART_RSP);

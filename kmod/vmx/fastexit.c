@@ -30,8 +30,12 @@ static __always_inline void skip(struct vmx_vcpu *vmx)
 	vmx->stale_shadow = true;
 	vcpu->rflags = vmcs_readl(VMCS_GUEST_RFLAGS);
 	vcpu->cached |= LODGE_PART_RFLAGS;
-	if (unlikely(vcpu->rflags & X86_EFLAGS_TF))
-		raise_debug(vcpu, 0x4000);
+	if (unlikely(vcpu->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF))) {
+		if (vcpu->rflags & X86_EFLAGS_TF)
+			raise_debug(vcpu, 0x4000);	/* BS */
+		vcpu->rflags &= ~X86_EFLAGS_RF;
+		lodge_vcpu_mark(vcpu, LODGE_PART_RFLAGS);
+	}
 }
 
 static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
@@ -201,7 +205,9 @@ static void read_delivery_exit(struct vmx_vcpu *vmx)
 
 	e->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
 	read_vectoring(vmx);
-	if ((e->qualification & EPTQ_NMI_UNBLOCKED) && !(e->idt_info & INTR_VALID))
+	/* the bit is part of a selector in a task switch's qualification */
+	if (e->reason != VMX_EXIT_TASK_SWITCH && (e->qualification & EPTQ_NMI_UNBLOCKED) &&
+	    !(e->idt_info & INTR_VALID))
 		block_nmi_again(vmx);
 }
 

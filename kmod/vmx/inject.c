@@ -12,6 +12,9 @@
 #include "ops.h"
 #include "vmx.h"
 
+/* #DF #TS #NP #SS #GP #PF #AC */
+#define WITH_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
+
 static void inject(struct vmx_vcpu *vmx, u32 info)
 {
 	vmcs_write32(VMCS_ENTRY_INTR_INFO, info | INTR_VALID);
@@ -24,10 +27,13 @@ static void inject_exception(struct vmx_vcpu *vmx)
 	const struct lodge_exception *e = &vcpu->exception;
 	u32 info = e->vector | INTR_TYPE_HARD_EXCEPTION;
 
-	/* real mode pushes no error code, and VM entry refuses one */
-	if (e->has_error && (vcpu->s.cr0 & X86_CR0_PE)) {
+	/*
+	 * VM entry wants an error code exactly for these vectors, and none in real
+	 * mode, which pushes none (SDM Vol 3C, 27.2.1.3).
+	 */
+	if ((WITH_ERROR_CODE & BIT(e->vector)) && (vcpu->s.cr0 & X86_CR0_PE)) {
 		info |= INTR_ERROR_CODE;
-		vmcs_write32(VMCS_ENTRY_ERROR_CODE, e->error);
+		vmcs_write32(VMCS_ENTRY_ERROR_CODE, e->has_error ? e->error : 0);
 	}
 	/* a fault pushes RF set (SDM Vol 3B, 18.3.1.1); #DB, #BP and #OF are not faults here */
 	if (e->vector != 1 && e->vector != 3 && e->vector != 4) {
@@ -44,9 +50,8 @@ static int take_irq(struct lodge_vcpu *vcpu)
 	int i;
 
 	/* cleared first: a vector set after this look sets it again */
-	WRITE_ONCE(vcpu->irq_waiting, false);
-	/* pairs with lodge_vcpu_interrupt(), which sets the bit before the flag */
-	smp_mb();
+	/* barrier: pairs with lodge_vcpu_interrupt(), which sets the bit before the flag */
+	smp_store_mb(vcpu->irq_waiting, false);
 	for (i = 255; i >= 0; i--) {
 		if (!READ_ONCE(vcpu->irr[i / 64])) {
 			i &= ~63;
@@ -106,6 +111,28 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
 		vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc = proc);
 }
 
+static void put_back(struct vmx_vcpu *vmx, u32 info, u32 error)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u8 vector = info & INTR_VECTOR_MASK;
+
+	switch (info & INTR_TYPE_MASK) {
+	case INTR_TYPE_EXTERNAL:
+		set_bit(vector, vcpu->irr);
+		WRITE_ONCE(vcpu->irq_waiting, true);
+		break;
+	case INTR_TYPE_NMI:
+		atomic_add_unless(&vcpu->nmi_pending, 1, 2);
+		vmx_state_read(vmx, LODGE_PART_SHADOW);
+		vcpu->shadow &= ~INTERRUPTIBILITY_NMI;
+		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		lodge_vcpu_raise(vcpu, vector, info & INTR_ERROR_CODE, error);
+		break;
+	}
+}
+
 /**
  * vmx_inject_recover - put back the event that an exit has interrupted
  * @vmx: in a window, with exit.idt_info and exit.idt_error read
@@ -115,25 +142,22 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
  */
 void vmx_inject_recover(struct vmx_vcpu *vmx)
 {
-	struct lodge_vcpu *vcpu = vmx->vcpu;
-	u32 info = vmx->exit.idt_info;
-	u8 vector = info & INTR_VECTOR_MASK;
+	if (vmx->exit.idt_info & INTR_VALID)
+		put_back(vmx, vmx->exit.idt_info, vmx->exit.idt_error);
+}
+
+/**
+ * vmx_inject_cancel - put back what an entry that failed has not delivered
+ * @vmx: in a window
+ *
+ * The valid bit is cleared by an exit, not by a failed entry.
+ */
+void vmx_inject_cancel(struct vmx_vcpu *vmx)
+{
+	u32 info = vmcs_read32(VMCS_ENTRY_INTR_INFO);
 
 	if (!(info & INTR_VALID))
 		return;
-	switch (info & INTR_TYPE_MASK) {
-	case INTR_TYPE_EXTERNAL:
-		set_bit(vector, vcpu->irr);
-		WRITE_ONCE(vcpu->irq_waiting, true);
-		break;
-	case INTR_TYPE_NMI:
-		atomic_inc(&vcpu->nmi_pending);
-		vmx_state_read(vmx, LODGE_PART_SHADOW);
-		vcpu->shadow &= ~INTERRUPTIBILITY_NMI;
-		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
-		break;
-	case INTR_TYPE_HARD_EXCEPTION:
-		lodge_vcpu_raise(vcpu, vector, info & INTR_ERROR_CODE, vmx->exit.idt_error);
-		break;
-	}
+	vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
+	put_back(vmx, info, vmcs_read32(VMCS_ENTRY_ERROR_CODE));
 }

@@ -7,7 +7,7 @@
 #include <linux/context_tracking.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
-#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/vtime.h>
 #include <asm/mce.h>
@@ -51,8 +51,9 @@ static void count_ops(struct lodge_vcpu *vcpu, int sign)
 
 /*
  * A translation cached on this CPU may be stale if the tables changed since the
- * last flush, or if the vCPU has run elsewhere in between: then flushes, and the
- * guest's own INVLPGs, went to the other CPU.
+ * last flush, if the vCPU has run elsewhere in between (flushes, and the guest's
+ * own INVLPGs, went to the other CPU), or if a control register was written in
+ * software.  INVEPT drops the guest's combined translations with ours.
  */
 static void flush_tlb(struct vmx_vcpu *vmx, bool new_cpu)
 {
@@ -60,13 +61,24 @@ static void flush_tlb(struct vmx_vcpu *vmx, bool new_cpu)
 	unsigned long gen = atomic_long_read(&mem->tlb_gen);
 	int outcome;
 
-	if (likely(!new_cpu && gen == vmx->tlb_gen))
+	if (likely(!new_cpu && gen == vmx->tlb_gen && !vmx->vcpu->flush_tlb))
 		return;
 	vmx->tlb_gen = gen;
+	vmx->vcpu->flush_tlb = false;
 	count(vmx, LODGE_STAT_TLB_FLUSHES);
 	outcome = vmx_op_invept(INVEPT_SINGLE, lodge_mem_eptp(mem));
 	if (unlikely(outcome))
 		vmx_report_error("INVEPT", lodge_mem_eptp(mem), outcome);
+}
+
+/* Has another task had this one's CPU since the last window? */
+static bool was_switched(struct vmx_vcpu *vmx)
+{
+	unsigned long switches = current->nvcsw + current->nivcsw;
+	bool ret = vmx->switches != switches;
+
+	vmx->switches = switches;
+	return ret;
 }
 
 /**
@@ -101,11 +113,12 @@ int vmx_window_open(struct vmx_vcpu *vmx)
 			count(vmx, LODGE_STAT_MIGRATIONS);
 		vmx->host_cpu = smp_processor_id();
 	}
-	vmx_spec_before(vcpu->vm->id);
+	vmx_spec_before(vcpu->vm->id, unlikely(vmx->window.neighbour) && was_switched(vmx));
 	vmx_host_enter(vmx, new_cpu);
 	flush_tlb(vmx, new_cpu);
 	lodge_msr_enter(vcpu);
 	lodge_debug_enter(&vcpu->debug);
+	vmx_spec_flush();
 	return 0;
 }
 
@@ -192,17 +205,22 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 			native_write_cr2(vcpu->s.cr2);
 		outcome = enter(vmx);
 		vcpu->s.cr2 = native_read_cr2();
+		/* what the guest has executed since has a shadow of its own */
+		vmx->stale_shadow = false;
 		if (unlikely(outcome)) {
 			vmx->exit = (struct vmx_exit){ .reason = VMX_EXIT_ENTRY_FAILED };
 			if (outcome == VMX_OP_FAILED)
 				vmx->exit.insn_error = vmcs_read32(VMCS_INSN_ERROR);
 			vmx_report_error(vmx->launched ? "VMRESUME" : "VMLAUNCH", 0, outcome);
+			vmx_inject_cancel(vmx);
 			return VMX_FAST_LEAVE;
 		}
 		vmx->launched = true;
 		vcpu->cached = 0;
 		count(vmx, LODGE_STAT_EXITS);
 		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
+		if (unlikely(vmx->exit.reason & VMX_EXIT_ENTRY_FAILED))
+			vmx_inject_cancel(vmx);
 		next = vmx_fastexit_handle(vmx);
 	} while (next == VMX_FAST_ENTER && --budget);
 	return next;
@@ -260,6 +278,11 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	WRITE_ONCE(vcpu->mode, LODGE_VCPU_IN_GUEST);
 	/* pairs with those who leave work and then look at the mode */
 	smp_mb();
+	if (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE)) {
+		WRITE_ONCE(vcpu->mode, LODGE_VCPU_OUTSIDE);
+		local_irq_enable();
+		return LODGE_NEXT_ENTER;
+	}
 
 	if (unlikely(vmx_window_open(vmx))) {
 		WRITE_ONCE(vcpu->mode, LODGE_VCPU_OUTSIDE);

@@ -44,11 +44,19 @@ static __always_inline u64 vmx_spec_ctrl(void)
 /**
  * vmx_spec_before - at the start of a window, interrupts off
  * @vm_id: of the VM that is to run
+ * @others: somebody else's guest may have run on this CPU since the last window
  */
-static __always_inline void vmx_spec_before(u64 vm_id)
+static __always_inline void vmx_spec_before(u64 vm_id, bool others)
 {
-	if (unlikely(this_cpu_read(vmx_spec_last_vm) != vm_id))
+	if (unlikely(others || this_cpu_read(vmx_spec_last_vm) != vm_id))
 		vmx_spec_new_vm(vm_id);
+}
+
+/**
+ * vmx_spec_flush - right before the first entry of a window
+ */
+static __always_inline void vmx_spec_flush(void)
+{
 	if (unlikely(vmx_spec.defences & LODGE_DEF_L1D_FLUSH))
 		lodge_hwmsr_write(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 }

@@ -69,6 +69,7 @@ struct vmx_host {
  * @entry: VMCS_ENTRY_CONTROLS as written
  * @host_cpu: CPU of the last window, -1 before the first
  * @tlb_gen: lodge_mem.tlb_gen at the last flush
+ * @switches: context switches of the thread, when a neighbour held VMX last
  * @launched: VMLAUNCH has succeeded in this window
  * @in_window: this VMCS is current
  * @stale_shadow: an instruction was skipped, so STI and MOV SS block no more
@@ -92,6 +93,7 @@ struct vmx_vcpu {
 	u32 entry;
 	int host_cpu;
 	unsigned long tlb_gen;
+	unsigned long switches;
 	bool launched;
 	bool in_window;
 	bool stale_shadow;
@@ -133,6 +135,7 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu);
 /* inject.c */
 void vmx_inject_prepare(struct vmx_vcpu *vmx);
 void vmx_inject_recover(struct vmx_vcpu *vmx);
+void vmx_inject_cancel(struct vmx_vcpu *vmx);
 
 /**
  * vmx_inject_waiting - is there anything to be delivered?

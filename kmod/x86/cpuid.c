@@ -6,6 +6,7 @@
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
@@ -31,6 +32,28 @@
 #define EXT1_ECX	0x00000121	/* LAHF LZCNT PREFETCHW */
 #define EXT1_EDX	0x2c100800	/* SYSCALL NX 1G RDTSCP LM */
 #define EXT8_EAX	0x0000ffff	/* address widths */
+
+/* instructions that are #UD in a guest unless a control allows them */
+static struct {
+	bool rdtscp;
+	bool invpcid;
+} may;
+
+/**
+ * lodge_cpuid_init - learn which instructions the processor can allow a guest
+ * @rdtscp: RDTSCP and RDPID
+ * @invpcid: INVPCID
+ */
+void lodge_cpuid_init(bool rdtscp, bool invpcid)
+{
+	may.rdtscp = rdtscp;
+	may.invpcid = invpcid;
+}
+
+static bool have_avx(void)
+{
+	return lodge_fpu_mask() & BIT(2);
+}
 
 static void host_cpuid(struct lodge_cpuid_leaf *l, u32 leaf, u32 subleaf)
 {
@@ -66,6 +89,10 @@ static void add_features(struct lodge_cpuid_table *t, u32 apic_id)
 	l->ebx = (l->ebx & 0x0000ffff) | 1 << 16 | apic_id << 24;
 	l->ecx = (l->ecx & LEAF1_ECX) | BIT(31);	/* a hypervisor is present */
 	l->edx &= LEAF1_EDX;
+	if (!boot_cpu_has(X86_FEATURE_PCID))
+		l->ecx &= ~BIT(17);
+	if (!have_avx())
+		l->ecx &= ~(BIT(12) | BIT(28) | BIT(29));	/* FMA AVX F16C */
 }
 
 static void add_structured(struct lodge_cpuid_table *t)
@@ -79,6 +106,14 @@ static void add_structured(struct lodge_cpuid_table *t)
 	l->edx &= LEAF7_EDX;
 	if (!(xcr0 & 0xe0))		/* AVX-512 */
 		l->ebx &= ~0xdc230000;
+	if (!have_avx()) {
+		l->ebx &= ~BIT(5);			/* AVX2 */
+		l->ecx &= ~(BIT(9) | BIT(10));		/* VAES VPCLMULQDQ */
+	}
+	if (!may.invpcid || !boot_cpu_has(X86_FEATURE_PCID))
+		l->ebx &= ~BIT(10);
+	if (!may.rdtscp)
+		l->ecx &= ~BIT(22);			/* RDPID */
 	if (!(xcr0 & BIT(9)) || !boot_cpu_has(X86_FEATURE_OSPKE))
 		l->ecx &= ~BIT(3);
 	if (!boot_cpu_has(X86_FEATURE_SMEP))
@@ -122,6 +157,8 @@ static void add_extended(struct lodge_cpuid_table *t)
 		if (leaf == 0x80000001) {
 			l->ecx &= EXT1_ECX;
 			l->edx &= EXT1_EDX;
+			if (!may.rdtscp)
+				l->edx &= ~BIT(27);
 		} else if (leaf == 0x80000008) {
 			l->eax &= EXT8_EAX;
 			zero_bcd(l);
@@ -235,18 +272,22 @@ void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0)
 	l = find_exact(t, 0xd, 0);
 	if (l)
 		l->ebx = lodge_fpu_size_of(xcr0);
+	l = find_exact(t, 0xd, 1);
+	if (l)
+		l->ebx = lodge_fpu_compact_size_of(xcr0);
 }
 
 static const struct lodge_cpuid_leaf *first_entry(const struct lodge_cpuid_table *t, u32 leaf)
 {
 	u32 i = 0;
 
+	/* the guest chooses the leaf: no speculation beyond the index */
 	if (likely(leaf < LODGE_CPUID_INDEXED)) {
-		i = t->basic[leaf];
+		i = t->basic[array_index_nospec(leaf, LODGE_CPUID_INDEXED)];
 		return i ? &t->leaf[i - 1] : NULL;
 	}
 	if (leaf - 0x80000000 < LODGE_CPUID_INDEXED) {
-		i = t->extended[leaf - 0x80000000];
+		i = t->extended[array_index_nospec(leaf - 0x80000000, LODGE_CPUID_INDEXED)];
 		return i ? &t->leaf[i - 1] : NULL;
 	}
 	for (i = 0; i < t->nr; i++)

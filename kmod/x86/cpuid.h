@@ -23,6 +23,7 @@ struct lodge_cpuid_table {
 	struct lodge_cpuid_leaf leaf[LODGE_MAX_CPUID];
 };
 
+void lodge_cpuid_init(bool rdtscp, bool invpcid);
 void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id);
 int lodge_cpuid_set(struct lodge_cpuid_table *t, const struct lodge_cpuid_leaf *leaf, u32 nr);
 void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0);

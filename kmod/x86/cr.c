@@ -25,8 +25,9 @@
 #define CR4_OWNED	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PGE | \
 			 X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_UMIP | \
 			 X86_CR4_FSGSBASE | X86_CR4_SMEP | X86_CR4_SMAP)
-/* MOV to CR4 loads the PDPTEs when it changes one of these (SDM Vol 3A, 4.4.1) */
+/* a MOV that changes one of these loads the PDPTEs (SDM Vol 3A, 4.4.1) */
 #define CR4_RELOADS	(X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)
+#define CR0_RELOADS	(X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
 #define EFER_VALID	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
 #define APIC_BASE_VALID	(MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE | 0xfffff000ULL)
 
@@ -163,9 +164,11 @@ int lodge_cr_write0(struct lodge_vcpu *vcpu, u64 value)
 	}
 	if (settle_long_mode(vcpu, &s))
 		return -EINVAL;
-	if (pae_paging(&s) && !was_pae && load_pdptes(vcpu, s.cr3))
+	if (pae_paging(&s) && (!was_pae || ((vcpu->s.cr0 ^ s.cr0) & CR0_RELOADS)) &&
+	    load_pdptes(vcpu, s.cr3))
 		return -EINVAL;
 	vcpu->s = s;
+	vcpu->flush_tlb = true;
 	lodge_vcpu_mark(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS);
 	return 0;
 }
@@ -186,6 +189,7 @@ int lodge_cr_write3(struct lodge_vcpu *vcpu, u64 value)
 	if (pae_paging(&vcpu->s) && load_pdptes(vcpu, value))
 		return -EINVAL;
 	vcpu->s.cr3 = value;
+	vcpu->flush_tlb = true;
 	lodge_vcpu_mark(vcpu, LODGE_PART_CRS);
 	return 0;
 }
@@ -212,6 +216,7 @@ int lodge_cr_write4(struct lodge_vcpu *vcpu, u64 value)
 	if (pae_paging(&s) && (changed & CR4_RELOADS) && load_pdptes(vcpu, s.cr3))
 		return -EINVAL;
 	vcpu->s.cr4 = value;
+	vcpu->flush_tlb = true;
 	lodge_cpuid_update(&vcpu->cpuid, value, vcpu->s.xcr0);
 	lodge_vcpu_mark(vcpu, LODGE_PART_CRS);
 	return 0;
@@ -339,6 +344,7 @@ int lodge_cr_set(struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 		return -EINVAL;
 	vcpu->s = *s;
 	vcpu->s.cr0 |= X86_CR0_ET;
+	vcpu->flush_tlb = true;
 	vcpu->fpu.xcr0 = s->xcr0;
 	lodge_cpuid_update(&vcpu->cpuid, s->cr4, s->xcr0);
 	lodge_vcpu_mark(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS);

@@ -10,6 +10,7 @@
  * accesses to user memory obey it.
  */
 #include <linux/cpufeature.h>
+#include <linux/align.h>
 #include <linux/errno.h>
 #include <linux/log2.h>
 #include <linux/printk.h>
@@ -50,13 +51,27 @@ static bool have_xsavec;
 static u64 host_xss;		/* set at boot, the same on every CPU */
 static u32 mxcsr_valid = 0xffbf;
 
-static void cpuid_d(u32 sub, u32 *eax, u32 *ebx)
+/* Size, offset in the standard format, and flags of a component */
+static void cpuid_d(u32 sub, u32 *eax, u32 *ebx, u32 *ecx)
 {
 	u32 a = 0xd, b, c = sub, d;
 
 	asm volatile("cpuid" : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
 	*eax = a;
 	*ebx = b;
+	*ecx = c;
+}
+
+/* Bits that LDMXCSR takes (SDM Vol 1, 11.6.6); FXSAVE changes no register */
+static void read_mxcsr_mask(void)
+{
+	static u8 area[512] __aligned(16);
+	u32 mask;
+
+	asm volatile("fxsave64 %0" : "+m" (area));
+	mask = *(u32 *)(area + XSAVE_MXCSR_MASK);
+	if (mask)
+		mxcsr_valid = mask;
 }
 
 /**
@@ -66,12 +81,13 @@ static void cpuid_d(u32 sub, u32 *eax, u32 *ebx)
  */
 int lodge_fpu_init(void)
 {
-	u32 size, offset;
+	u32 size, offset, flags;
 
 	if (!boot_cpu_has(X86_FEATURE_OSXSAVE)) {
 		pr_err("cannot run here: the processor or the kernel does not use XSAVE\n");
 		return -EOPNOTSUPP;
 	}
+	read_mxcsr_mask();
 	host_xcr0 = xgetbv(0);
 	guest_mask = host_xcr0 &
 		     (XSTATE_FP | XSTATE_SSE | XSTATE_AVX | XSTATE_AVX512 | XSTATE_PKRU);
@@ -83,11 +99,11 @@ int lodge_fpu_init(void)
 	host_xss = boot_cpu_has(X86_FEATURE_XSAVES) ? lodge_hwmsr_read(MSR_IA32_XSS) : 0;
 	image_size = lodge_fpu_size_of(guest_mask);
 	if (have_pkru) {
-		cpuid_d(9, &size, &offset);
+		cpuid_d(9, &size, &offset, &flags);
 		pkru_offset = offset;
 	}
 	if (guest_mask & XSTATE_AVX) {
-		cpuid_d(2, &size, &offset);
+		cpuid_d(2, &size, &offset, &flags);
 		ymm_offset = offset;
 	}
 	return 0;
@@ -121,14 +137,36 @@ u32 lodge_fpu_size(void)
  */
 u32 lodge_fpu_size_of(u64 xcr0)
 {
-	u32 size, offset, total = XSAVE_HEADER_END;
+	u32 size, offset, flags, total = XSAVE_HEADER_END;
 	unsigned int i;
 
 	for (i = 2; i < 63; i++) {
 		if (!(xcr0 & BIT_ULL(i)))
 			continue;
-		cpuid_d(i, &size, &offset);
+		cpuid_d(i, &size, &offset, &flags);
 		total = max(total, size + offset);
+	}
+	return total;
+}
+
+/**
+ * lodge_fpu_compact_size_of - bytes of a compacted image with some components
+ * @xcr0: the components
+ *
+ * Return: the size, at least 576 (SDM Vol 1, 13.4.3).
+ */
+u32 lodge_fpu_compact_size_of(u64 xcr0)
+{
+	u32 size, offset, flags, total = XSAVE_HEADER_END;
+	unsigned int i;
+
+	for (i = 2; i < 63; i++) {
+		if (!(xcr0 & BIT_ULL(i)))
+			continue;
+		cpuid_d(i, &size, &offset, &flags);
+		if (flags & BIT(1))
+			total = ALIGN(total, 64);
+		total += size;
 	}
 	return total;
 }

@@ -24,6 +24,7 @@ int lodge_fpu_init(void);
 u64 lodge_fpu_mask(void);
 u32 lodge_fpu_size(void);
 u32 lodge_fpu_size_of(u64 xcr0);
+u32 lodge_fpu_compact_size_of(u64 xcr0);
 int lodge_fpu_create(struct lodge_fpu *fpu);
 void lodge_fpu_destroy(struct lodge_fpu *fpu);
 void lodge_fpu_enter(struct lodge_fpu *fpu);

@@ -18,6 +18,7 @@
 #define PAT_RESET	0x0007040600070406ULL
 
 static bool have_tsc_aux;
+static bool have_pebs;
 
 #ifdef LODGE_DEBUG
 DEFINE_PER_CPU(u64, lodge_hwmsr_count);
@@ -45,19 +46,21 @@ const unsigned int lodge_msr_nr_passthrough = ARRAY_SIZE(lodge_msr_passthrough);
  */
 void lodge_msr_init(void)
 {
+	have_pebs = boot_cpu_has(X86_FEATURE_PEBS);
 	have_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 }
 
 /**
  * lodge_msr_reset - the values after RESET
- * @m: to set; the guest's TSC starts at 0
+ * @m: to set
+ * @tsc_start: the host's TSC at which the VM's TSCs are 0
  */
-void lodge_msr_reset(struct lodge_msr_state *m)
+void lodge_msr_reset(struct lodge_msr_state *m, u64 tsc_start)
 {
 	*m = (struct lodge_msr_state){
 		.pat = PAT_RESET,
 		.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING,
-		.tsc_offset = -rdtsc(),
+		.tsc_offset = -tsc_start,
 	};
 }
 
@@ -85,6 +88,10 @@ void lodge_msr_enter(struct lodge_vcpu *vcpu)
 {
 	struct lodge_msr_state *m = &vcpu->msr;
 
+	/* else its records would go to guest memory, by guest-linear addresses */
+	m->host.pebs_enable = have_pebs ? lodge_hwmsr_read(MSR_IA32_PEBS_ENABLE) : 0;
+	if (unlikely(m->host.pebs_enable))
+		lodge_hwmsr_write(MSR_IA32_PEBS_ENABLE, 0);
 	load(MSR_KERNEL_GS_BASE, m->kernel_gs_base, &m->host.kernel_gs_base);
 	if (have_tsc_aux)
 		load(MSR_TSC_AUX, m->tsc_aux, &m->host.tsc_aux);
@@ -113,6 +120,8 @@ void lodge_msr_leave(struct lodge_vcpu *vcpu)
 		restore(MSR_TSC_AUX, m->tsc_aux, m->host.tsc_aux);
 	m->kernel_gs_base = lodge_hwmsr_read(MSR_KERNEL_GS_BASE);
 	restore(MSR_KERNEL_GS_BASE, m->kernel_gs_base, m->host.kernel_gs_base);
+	if (unlikely(m->host.pebs_enable))
+		lodge_hwmsr_write(MSR_IA32_PEBS_ENABLE, m->host.pebs_enable);
 }
 
 /**

@@ -45,6 +45,7 @@ struct lodge_msr_state {
 		u64 lstar;
 		u64 fmask;
 		u64 tsc_aux;
+		u64 pebs_enable;
 		bool syscall_loaded;
 	} host;
 };
@@ -63,7 +64,7 @@ extern const struct lodge_msr_passthrough lodge_msr_passthrough[];
 extern const unsigned int lodge_msr_nr_passthrough;
 
 void lodge_msr_init(void);
-void lodge_msr_reset(struct lodge_msr_state *m);
+void lodge_msr_reset(struct lodge_msr_state *m, u64 tsc_start);
 void lodge_msr_enter(struct lodge_vcpu *vcpu);
 void lodge_msr_leave(struct lodge_vcpu *vcpu);
 int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value);
