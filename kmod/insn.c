@@ -138,6 +138,12 @@ static int access_page(struct lodge_emul *e, u64 gpa, void *buf, unsigned int le
 	return LODGE_EMUL_DONE;
 }
 
+/* Where an access goes on after a page; addresses wrap at 4 GiB outside 64-bit mode */
+static u64 second_page(const struct lodge_emul *e, u64 linear, unsigned int first)
+{
+	return lodge_emul_mode(e) == LODGE_MODE_64 ? linear + first : (u32)(linear + first);
+}
+
 static int access_linear(struct lodge_emul *e, u64 linear, void *buf, unsigned int len,
 			 unsigned int access, bool write)
 {
@@ -148,7 +154,7 @@ static int access_linear(struct lodge_emul *e, u64 linear, void *buf, unsigned i
 	access = access_of(e, access);
 	ret = translate(e, linear, access, &gpa[0]);
 	if (!ret && first < len)
-		ret = translate(e, linear + first, access, &gpa[1]);
+		ret = translate(e, second_page(e, linear, first), access, &gpa[1]);
 	if (ret)
 		return ret;
 	ret = access_page(e, gpa[0], buf, first, write);
@@ -191,7 +197,7 @@ static int op_probe(struct lodge_emul *e, u64 linear, unsigned int len, unsigned
 	access = access_of(e, access);
 	ret = translate(e, linear, access, &gpa);
 	if (!ret && first < len)
-		ret = translate(e, linear + first, access, &gpa);
+		ret = translate(e, second_page(e, linear, first), access, &gpa);
 	return ret;
 }
 
@@ -328,6 +334,26 @@ static const struct lodge_emul_ops emul_ops = {
 	.committed = op_committed,
 };
 
+static bool leaf_has(const struct lodge_vcpu *vcpu, u32 leaf, bool ecx, unsigned int bit)
+{
+	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(&vcpu->cpuid, leaf, 0);
+
+	return l && l->leaf == leaf && (ecx ? l->ecx : l->ebx) & BIT(bit);
+}
+
+/* Instructions that the guest's CPUID has */
+static u32 features(const struct lodge_vcpu *vcpu)
+{
+	return (leaf_has(vcpu, 7, false, 3) ? LODGE_EMUL_BMI1 : 0) |
+	       (leaf_has(vcpu, 0x80000001, true, 5) ? LODGE_EMUL_LZCNT : 0) |
+	       (leaf_has(vcpu, 1, true, 23) ? LODGE_EMUL_POPCNT : 0) |
+	       (leaf_has(vcpu, 1, true, 22) ? LODGE_EMUL_MOVBE : 0) |
+	       (leaf_has(vcpu, 1, true, 20) ? LODGE_EMUL_SSE42 : 0) |
+	       (leaf_has(vcpu, 1, true, 13) ? LODGE_EMUL_CX16 : 0) |
+	       (leaf_has(vcpu, 1, true, 28) ? LODGE_EMUL_AVX : 0) |
+	       (leaf_has(vcpu, 7, true, 27) ? LODGE_EMUL_MOVDIRI : 0);
+}
+
 static void load_state(struct lodge_vcpu *vcpu, struct lodge_emul *e)
 {
 	unsigned int i;
@@ -349,12 +375,12 @@ static void load_state(struct lodge_vcpu *vcpu, struct lodge_emul *e)
 	e->cr4 = vcpu->s.cr4;
 	e->efer = vcpu->s.efer;
 	e->xcr0 = vcpu->s.xcr0;
-	e->features = LODGE_EMUL_ALL;
+	e->features = features(vcpu);
 	e->cpl = (vcpu->s.seg[LODGE_SS].attr & LODGE_SEG_DPL) >> 5;
 	e->stop = false;
 }
 
-static void store_state(struct lodge_vcpu *vcpu, const struct lodge_emul *e)
+static void store_state(struct lodge_vcpu *vcpu, const struct lodge_emul *e, int result)
 {
 	bool step = vcpu->rflags & X86_EFLAGS_TF;
 
@@ -366,7 +392,7 @@ static void store_state(struct lodge_vcpu *vcpu, const struct lodge_emul *e)
 		return;
 	vcpu->shadow &= ~SHADOW_BY_INSN;
 	lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
-	if (step) {
+	if (step && result == LODGE_EMUL_DONE) {
 		vcpu->debug.dr6 |= 0x4000;
 		lodge_vcpu_raise(vcpu, 1, false, 0);
 	}
@@ -433,7 +459,7 @@ int lodge_insn_emulate(struct lodge_vcpu *vcpu)
 	st->next_read = 0;
 	ret = lodge_emul_step(e);
 	/* iterations of a REP that came before the end are committed in any case */
-	store_state(vcpu, e);
+	store_state(vcpu, e, ret);
 	st->string_bytes = 0;
 
 	switch (ret) {
