@@ -105,7 +105,11 @@ TEST(sti_shadow_without_if)
 {
 	struct vcpu *vcpu = vcpu_long(vm_create(0), 0, fine);
 	struct lodge_events e = { .flags = LODGE_EVENT_STI_SHADOW };
+	struct lodge_regs r;
 
+	vcpu_get_regs(vcpu, &r);
+	r.rflags = 2;
+	ASSERT_EQ(vcpu_try_set_regs(vcpu, &r), 0);
 	if (vcpu_try_set_events(vcpu, &e)) {
 		EXPECT_EQ(errno, EINVAL);
 		return;
