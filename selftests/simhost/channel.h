@@ -9,6 +9,7 @@
 #define SIMHOST_CHANNEL_H
 
 #include <linux/types.h>
+#include <string.h>
 
 #define CHANNEL_DATA	500
 
@@ -27,10 +28,26 @@ struct sector {
 	__u16 len;
 	__u16 type;
 	__u8 data[CHANNEL_DATA];
-	__u32 check;			/* ~seq; written last */
+	__u32 check;			/* over all of the above */
 };
 
 _Static_assert(sizeof(struct sector) == 512, "sector");
+
+/*
+ * A sector may be read while it is being written, and then any part of it may be old: it counts
+ * only once this agrees.
+ */
+static inline __u32 sector_check(const struct sector *s)
+{
+	__u32 sum = 0x6c6f6467, word;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(*s) / 4 - 1; i++) {
+		memcpy(&word, (const char *)s + 4 * i, sizeof(word));
+		sum = (sum << 5 | sum >> 27) ^ word;
+	}
+	return sum;
+}
 
 /* How it went. */
 struct verdict {

@@ -72,6 +72,10 @@ static struct verdict verdict;
 
 static void flush(void)
 {
+	unsigned int i;
+
+	for (i = 0; i < batched; i++)
+		batch[i].check = sector_check(&batch[i]);
 	if (batched)
 		ata_write(next_seq - 1, batch, batched);
 	next_seq += batched;
@@ -91,7 +95,6 @@ static void report(enum channel_type type, const void *data, size_t size)
 			s = &batch[batched];
 			memset(s, 0, sizeof(*s));
 			s->seq = next_seq + batched++;
-			s->check = ~s->seq;
 			s->type = type;
 		}
 		n = CHANNEL_DATA - s->len;
