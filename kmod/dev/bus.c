@@ -3,6 +3,7 @@
  * The port bus: which in-kernel device answers at which I/O port.
  */
 #include <linux/errno.h>
+#include <linux/minmax.h>
 
 #include "bus.h"
 
@@ -25,19 +26,21 @@ int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range)
 	}
 	if (bus->nr == LODGE_BUS_MAX)
 		return -ENOSPC;
+	bus->first = bus->nr ? min_t(u32, bus->first, range->first) : range->first;
+	bus->last = max_t(u32, bus->last, range->first + range->count - 1);
 	bus->range[bus->nr++] = *range;
 	return 0;
 }
 
 /**
- * lodge_bus_find - who answers at a port
+ * lodge_bus_search - the rest of lodge_bus_find()
  * @bus: the VM's
  * @port: first port of the access
- * @width: bytes; the access must lie within one range
+ * @width: bytes
  *
  * Return: the range or NULL.
  */
-const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus, u16 port, u8 width)
+const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u16 port, u8 width)
 {
 	unsigned int i;
 

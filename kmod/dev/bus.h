@@ -41,14 +41,34 @@ struct lodge_bus_range {
 /**
  * struct lodge_bus - the ports of a VM that the kernel handles
  * @nr: ranges in use
+ * @first: lowest port of all of them
+ * @last: highest
  * @range: filled before the VM's first vCPU, constant after, so read without lock
  */
 struct lodge_bus {
 	unsigned int nr;
+	u32 first;
+	u32 last;
 	struct lodge_bus_range range[LODGE_BUS_MAX];
 };
 
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range);
-const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus, u16 port, u8 width);
+const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u16 port, u8 width);
+
+/**
+ * lodge_bus_find - who answers at a port
+ * @bus: the VM's
+ * @port: first port of the access
+ * @width: bytes; the access must lie within one range
+ *
+ * Return: the range or NULL.
+ */
+static inline const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus, u16 port,
+							   u8 width)
+{
+	if (!bus->nr || port < bus->first || port > bus->last)
+		return NULL;
+	return lodge_bus_search(bus, port, width);
+}
 
 #endif /* LODGE_DEV_BUS_H */

@@ -95,6 +95,28 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 	return VMX_FAST_ENTER;
 }
 
+/* CR8 is the task priority and nothing else; MOV CR8 exists in 64-bit mode only */
+static enum vmx_fast fast_cr8(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u64 q = vmx->exit.qualification;
+	u64 *gpr = &vcpu->gpr[CRQ_GPR(q)];
+
+	if (CRQ_NR(q) != 8 || CRQ_TYPE(q) > CRQ_TYPE_MOV_FROM || CRQ_GPR(q) == LODGE_RSP)
+		return VMX_FAST_LEAVE;
+	vcpu->stats[LODGE_STAT_CR]++;
+	if (CRQ_TYPE(q) == CRQ_TYPE_MOV_FROM) {
+		*gpr = vcpu->s.cr8;
+	} else if (*gpr > 15) {
+		lodge_vcpu_raise(vcpu, 13, true, 0);
+		return VMX_FAST_ENTER;
+	} else {
+		vcpu->s.cr8 = *gpr;
+	}
+	skip(vmx);
+	return VMX_FAST_ENTER;
+}
+
 static enum vmx_fast fast_io(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -232,6 +254,11 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 		return fast_rdmsr(vmx);
 	case VMX_EXIT_WRMSR:
 		if (fast_wrmsr(vmx) == VMX_FAST_ENTER)
+			return VMX_FAST_ENTER;
+		break;
+	case VMX_EXIT_CR_ACCESS:
+		e->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
+		if (fast_cr8(vmx) == VMX_FAST_ENTER)
 			return VMX_FAST_ENTER;
 		break;
 	case VMX_EXIT_EXTERNAL_INTERRUPT:

@@ -301,9 +301,11 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	 * The tick that ended the guest's time is taken here, and counts as the
 	 * guest's.  Not without the NOP: STI lets one more instruction pass.
 	 */
-	local_irq_enable();
-	asm volatile("nop");
-	local_irq_disable();
+	if (next == VMX_FAST_LEAVE) {
+		local_irq_enable();
+		asm volatile("nop");
+		local_irq_disable();
+	}
 	vtime_account_guest_exit();
 	local_irq_enable();
 
