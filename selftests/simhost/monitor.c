@@ -316,7 +316,8 @@ static bool read_report(void)
 	n = pread(report_fd, s, sizeof(s), (off_t)(expected - 1) * (off_t)sizeof(s[0]));
 	count = n > 0 ? (int)((size_t)n / sizeof(s[0])) : 0;
 	for (i = 0; i < count && !have_verdict; i++) {
-		if (s[i].seq != expected || s[i].check != sector_check(&s[i]) || s[i].len > CHANNEL_DATA)
+		if (s[i].seq != expected || s[i].len > CHANNEL_DATA ||
+		    s[i].check != sector_check(&s[i]))
 			break;
 		take(&s[i]);
 		expected++;
