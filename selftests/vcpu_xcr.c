@@ -60,12 +60,12 @@ TEST(values)
 static void avx(void)
 {
 	write_cr4(read_cr4() | CR4_OSXSAVE);
-	GUEST_ASSERT_EQ(GUEST_TRY("vpxor %%ymm1, %%ymm1, %%ymm1", "a" (0)), EXC(X_UD));
+	GUEST_ASSERT_EQ(GUEST_TRY("vxorps %%ymm1, %%ymm1, %%ymm1", "a" (0)), EXC(X_UD));
 	GUEST_ASSERT_EQ(xsetbv_safe(0, 7), 0);
 	GUEST_SYNC(1);
-	GUEST_ASSERT_EQ(GUEST_TRY("vpxor %%ymm1, %%ymm1, %%ymm1", "a" (0)), 0);
+	GUEST_ASSERT_EQ(GUEST_TRY("vxorps %%ymm1, %%ymm1, %%ymm1", "a" (0)), 0);
 	GUEST_ASSERT_EQ(xsetbv_safe(0, 3), 0);
-	GUEST_ASSERT_EQ(GUEST_TRY("vpxor %%ymm1, %%ymm1, %%ymm1", "a" (0)), EXC(X_UD));
+	GUEST_ASSERT_EQ(GUEST_TRY("vxorps %%ymm1, %%ymm1, %%ymm1", "a" (0)), EXC(X_UD));
 }
 
 TEST(rules_avx)
