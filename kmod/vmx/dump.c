@@ -72,11 +72,19 @@ static void print_values(const unsigned long *v)
  */
 const char *vmx_dump_reason(u32 reason)
 {
-	switch (reason & VMX_EXIT_REASON_MASK) {
-#define X(nr, name, text) case nr: return text;
-	VMX_EXIT_REASONS(X)
+	static const struct {
+		u32 nr;
+		const char *text;
+	} texts[] = {
+#define X(nr, name, text) { nr, text },
+		VMX_EXIT_REASONS(X)
 #undef X
-	}
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].nr == (reason & VMX_EXIT_REASON_MASK))
+			return texts[i].text;
 	return "unknown";
 }
 
