@@ -94,6 +94,7 @@ TEST(other_registers)
 	for (i = 0; i < LODGE_NR_GPRS; i++)
 		a.gpr[i] = 0x1111111111111111ull * (i & 7) + i;
 	a.rflags = 0x8d7;
+	a.rip = (u64)keep_regs;
 	vcpu_set_regs(vcpu, &a);
 	expect_io(vcpu, 0x61, 1, LODGE_IO_IN);
 	*(u8 *)data(vcpu) = 0x77;

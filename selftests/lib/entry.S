@@ -4,8 +4,19 @@
  * 16 bytes, one a vector, that hand a struct guest_frame to guest_trap().
  */
 	.text
+
+/*
+ * Every long-mode guest starts here, with its function in R11.  The page of the stubs
+ * is touched first: Bochs with several CPUs gets RIP wrong in an EPT violation on the
+ * first fetch of an exception's handler (the build of simhost/bochs-fast does not).
+ */
+	.globl	guest_start
+guest_start:
+	cmpb	$0, guest_stubs(%rip)
+	jmp	*%r11
+
 	.globl	guest_stubs
-	.p2align 4
+	.p2align 12
 guest_stubs:
 	vector = 0
 	.rept	256

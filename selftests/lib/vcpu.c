@@ -17,6 +17,8 @@
 #define TSS_OFFSET	0x100		/* in a vCPU's 1 KiB at GPA_DESC */
 #define TSS_LIMIT	0x67
 
+extern const char guest_start[];
+
 /**
  * vcpu_create - create a vCPU, in the state after reset
  * @vm: the VM
@@ -124,7 +126,7 @@ static void guest_returned(void)
 void vcpu_start_long_arg(struct vcpu *vcpu, void (*fn)(u64 arg), u64 arg)
 {
 	u64 rsp = GPA_STACK + STACK_SIZE * (vcpu->id + 1) - 8;
-	struct lodge_regs r = { .rip = (u64)fn, .rflags = RFLAGS_IF | 2 };
+	struct lodge_regs r = { .rip = (u64)guest_start, .rflags = RFLAGS_IF | 2 };
 	struct lodge_sregs s;
 
 	flat_sregs(vcpu, &s, SEL_CODE, ATTR_CODE64);
@@ -138,6 +140,7 @@ void vcpu_start_long_arg(struct vcpu *vcpu, void (*fn)(u64 arg), u64 arg)
 	*(u64 *)vm_ptr(vcpu->vm, rsp) = (u64)guest_returned;
 	r.gpr[LODGE_RSP] = rsp;
 	r.gpr[LODGE_RDI] = arg;
+	r.gpr[LODGE_R11] = (u64)fn;
 	vcpu_set_regs(vcpu, &r);
 }
 
