@@ -40,9 +40,7 @@ judge()
 	else
 		case $1 in
 		kexec*)	right "$2" 2 || echo "not both CPUs run guests in the second kernel" ;;
-		# A CPU that the crash meets between a guest's exit and the end of the window
-		# stays in VMX operation on kernels that do not end that for all
-		crash*)	right "$2" '[12]' || echo "the second kernel runs no guest" ;;
+		crash*)	right "$2" "$crash_cpus" || echo "the second kernel runs no guest" ;;
 		esac
 	fi
 }
@@ -51,6 +49,12 @@ if [ "${HOST:-}" = local ]; then
 	printf 'KTAP version 1\n1..1\nok 1 - life # SKIP not on this machine\n'
 	exit 4
 fi
+# A CPU that the crash meets between a guest's exit and the end of the window stays in VMX operation
+# on kernels that do not end that for everybody (Documentation/ownership.rst).
+case $kernel in
+6.1 | 6.12)	crash_cpus='[12]' ;;
+*)		crash_cpus=2 ;;
+esac
 vmlinux=$("$here/simhost/kernel" "$kernel")/vmlinux
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
