@@ -9,6 +9,7 @@
 #define JUNK_PAGES	64
 
 static struct watch_shared shared;
+static char *junk;
 
 /* ---- the guest ----------------------------------------------------------- */
 
@@ -115,6 +116,8 @@ void watch_slot_start(struct watch *w, void *mem, size_t len, u32 flags)
 	unsigned int nr;
 
 	memset(w, 0, sizeof(*w));
+	if (!junk)
+		junk = mem_anon(JUNK_PAGES * PAGE, PAGE);
 	w->vm = vm_create(0);
 	w->vcpu = vcpu_long(w->vm, 0, watcher);
 	w->s = &GUEST_VAR(w->vm, shared);
@@ -231,11 +234,13 @@ void watch_access(struct watch *w)
 	watch_least(w, w->age);
 }
 
-/* Take pages that were freed, and write to them */
+/*
+ * Take pages that were freed, and write to them.  Their addresses were taken before:
+ * new ones could lie where watched memory has just been unmapped, and the guest
+ * would rightly see them.
+ */
 void watch_junk(void)
 {
-	char *p = mem_anon(JUNK_PAGES * PAGE, PAGE);
-
-	memset(p, 0xdb, JUNK_PAGES * PAGE);
-	munmap(p, JUNK_PAGES * PAGE);
+	memset(junk, 0xdb, JUNK_PAGES * PAGE);
+	ASSERT_OK(madvise(junk, JUNK_PAGES * PAGE, MADV_DONTNEED));
 }
