@@ -147,7 +147,7 @@ TEST_SECONDS(fifty_rounds, 200)
 	     free - settled("MemFree"));
 	/* a leak of one page a round would be 160 KiB */
 	EXPECT_LT(settled("Slab") - slab, 100l);
-	EXPECT_LE(settled("KernelStack") - kernel_stack, 0l);
+	EXPECT_LT(settled("KernelStack") - kernel_stack, 100l);	/* a kworker comes and goes */
 	EXPECT_LE(settled("PageTables") - tables, 8l);
 	EXPECT_LE(settled("VmallocUsed") - vmalloc, 16l);
 	EXPECT_LT(free - settled("MemFree"), 600l);
