@@ -123,6 +123,12 @@ struct lodge_caps {
 /* struct lodge_create_vm.flags */
 #define LODGE_VM_HLT_IN_KERNEL	(1U << 0)	/* HLT waits in the kernel, no exit */
 #define LODGE_VM_DEBUG_PORTS	(1U << 1)	/* debug console 0xe9 and exit port 0xf4 */
+#define LODGE_VM_MACHINE	(1U << 2)	/* interrupt controllers and chipset in the kernel,
+						 * hypercalls too; with HLT_IN_KERNEL only
+						 */
+#define LODGE_VM_CLOSED		(1U << 3)	/* ports and addresses that nobody answers at
+						 * read as all ones, without an exit
+						 */
 
 /**
  * struct lodge_create_vm - LODGE_CREATE_VM; returns the VM's descriptor
@@ -141,6 +147,9 @@ struct lodge_create_vm {
 #define LODGE_VM_SET_SLOT	LODGE_IOC(0x10)
 #define LODGE_VM_GET_DIRTY	LODGE_IOC(0x11)
 #define LODGE_VM_CREATE_VCPU	LODGE_IOC(0x12)
+#define LODGE_VM_SET_GSI	LODGE_IOC(0x13)
+#define LODGE_VM_MSI		LODGE_IOC(0x14)
+#define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
 
 /* struct lodge_slot.flags */
 #define LODGE_SLOT_READONLY	(1U << 0)	/* guest writes exit as MMIO */
@@ -194,11 +203,64 @@ struct lodge_dirty_log {
  * @size: sizeof(struct lodge_create_vcpu)
  * @id: below lodge_info.max_vcpus, also the initial APIC ID
  *
- * A new vCPU has the state that the SDM gives after RESET (Vol 3A, table 10-1).
+ * A new vCPU has the state that the SDM gives after RESET (Vol 3A, table 10-1);
+ * with LODGE_VM_MACHINE all but number 0 wait for a startup IPI.
  */
 struct lodge_create_vcpu {
 	__u32 size;
 	__u32 id;
+};
+
+/**
+ * struct lodge_gsi - drive an interrupt line (LODGE_VM_SET_GSI)
+ * @size: sizeof(struct lodge_gsi)
+ * @gsi: pin of the IOAPIC, below 24; those below 16 reach the PICs too
+ * @level: 0 or 1
+ * @pad: zero
+ *
+ * With LODGE_VM_MACHINE only, else ENODEV; may be called by any thread of the owner.
+ */
+struct lodge_gsi {
+	__u32 size;
+	__u32 gsi;
+	__u32 level;
+	__u32 pad;
+};
+
+/**
+ * struct lodge_msi - a message-signalled interrupt (LODGE_VM_MSI)
+ * @size: sizeof(struct lodge_msi)
+ * @data: SDM Vol 3A, 11.11.2
+ * @address: SDM Vol 3A, 11.11.1; at 0xfeexxxxx
+ *
+ * With LODGE_VM_MACHINE only, else ENODEV.
+ */
+struct lodge_msi {
+	__u32 size;
+	__u32 data;
+	__u64 address;
+};
+
+/* struct lodge_console.which */
+#define LODGE_CONSOLE_SERIAL	0	/* UART at 0x3f8 */
+#define LODGE_CONSOLE_DEBUG	1	/* port 0xe9, output only */
+
+/**
+ * struct lodge_console - LODGE_VM_CONSOLE; returns a descriptor for read, write, poll
+ * @size: sizeof(struct lodge_console)
+ * @which: LODGE_CONSOLE_*
+ * @flags: zero
+ * @pad: zero
+ *
+ * While it is open, a guest that writes faster than it is read has to wait; while
+ * it is not, the newest output is kept.  One at a time, else EBUSY; ENODEV
+ * without LODGE_VM_MACHINE.  Non-blocking with O_NONBLOCK by fcntl().
+ */
+struct lodge_console {
+	__u32 size;
+	__u32 which;
+	__u32 flags;
+	__u32 pad;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */
@@ -530,7 +592,26 @@ enum lodge_exit_reason {
 					 */
 	LODGE_EXIT_MEMORY_ERROR,	/* owner's memory could not be had: lodge_run.memory */
 	LODGE_EXIT_INTERNAL,		/* lodge_run.fail, with the VM-exit reason */
+	LODGE_EXIT_SYSTEM,		/* the guest has ended or reset itself: lodge_run.system */
 	LODGE_EXIT_NR
+};
+
+/* struct lodge_run_system.type */
+enum lodge_system_event {
+	LODGE_SYSTEM_POWEROFF,		/* ACPI S5 */
+	LODGE_SYSTEM_RESET,		/* port 0xcf9, i8042, ACPI reset register */
+	LODGE_SYSTEM_PANIC,		/* pvpanic: the kernel has panicked */
+	LODGE_SYSTEM_NR
+};
+
+/**
+ * struct lodge_run_system - the guest has ended or reset itself
+ * @type: enum lodge_system_event
+ * @code: what was written to the register
+ */
+struct lodge_run_system {
+	__u32 type;
+	__u32 code;
 };
 
 /* struct lodge_run_io.direction */
@@ -640,6 +721,7 @@ struct lodge_run_memory {
  * @fail: for LODGE_EXIT_FAIL_ENTRY and LODGE_EXIT_INTERNAL
  * @insn: for LODGE_EXIT_UNKNOWN_INSN
  * @memory: for LODGE_EXIT_MEMORY_ERROR
+ * @system: for LODGE_EXIT_SYSTEM
  * @room: keeps the union's size
  */
 struct lodge_run {
@@ -659,6 +741,7 @@ struct lodge_run {
 		struct lodge_run_fail fail;
 		struct lodge_run_insn insn;
 		struct lodge_run_memory memory;
+		struct lodge_run_system system;
 		__u8 room[256];
 	};
 };
