@@ -4,42 +4,55 @@
 
 #include <linux/types.h>
 
-#define LODGE_BUS_MAX	16
-
-#define LODGE_BUS_DONE	0
-#define LODGE_BUS_EXIT	1	/* the value ends the run: LODGE_EXIT_DEBUG_EXIT */
+#define LODGE_BUS_MAX	24
 
 /**
- * struct lodge_bus_ops - a device's ports
- * @read: @width (1, 2 or 4) bytes from @offset ports into the range
- * @write: likewise; LODGE_BUS_DONE, or, without side effect, LODGE_BUS_EXIT
- *
- * An access whose function is NULL goes to user space.
- *
- * Both are called with interrupts off, from inside a VMX window: they may take
- * raw spinlocks, and must not sleep or touch user memory.
+ * enum lodge_bus_end - what a write to a device means for the run
+ * @LODGE_BUS_DONE: nothing: the guest runs on
+ * @LODGE_BUS_EXIT: it ends with LODGE_EXIT_DEBUG_EXIT and the value
+ * @LODGE_BUS_POWEROFF: with LODGE_EXIT_SYSTEM, as the ones below
+ * @LODGE_BUS_RESET: likewise
+ * @LODGE_BUS_PANIC: likewise
  */
-struct lodge_bus_ops {
-	u32 (*read)(void *dev, u16 offset, u8 width);
-	int (*write)(void *dev, u16 offset, u8 width, u32 value);
+enum lodge_bus_end {
+	LODGE_BUS_DONE,
+	LODGE_BUS_EXIT,
+	LODGE_BUS_POWEROFF,
+	LODGE_BUS_RESET,
+	LODGE_BUS_PANIC,
 };
 
 /**
- * struct lodge_bus_range - who answers at a range of ports
- * @first: first port
- * @count: how many
+ * struct lodge_bus_ops - a device's registers
+ * @read: @width bytes from @offset into the range; 1, 2 or 4 at ports, up to 8 in memory
+ * @write: likewise; anything but LODGE_BUS_DONE ends the run after the instruction
+ *
+ * An access whose function is NULL goes to user space.
+ *
+ * Both may be called with interrupts off, from inside a VMX window: they may take
+ * raw spinlocks, with interrupts saved, and must not sleep or touch user memory.
+ */
+struct lodge_bus_ops {
+	u64 (*read)(void *dev, u32 offset, u8 width);
+	enum lodge_bus_end (*write)(void *dev, u32 offset, u8 width, u64 value);
+};
+
+/**
+ * struct lodge_bus_range - who answers at a range of ports or addresses
+ * @first: first port or guest-physical address
+ * @count: how many ports or bytes
  * @ops: the device's functions
  * @dev: their first argument
  */
 struct lodge_bus_range {
-	u16 first;
-	u16 count;
+	u64 first;
+	u32 count;
 	const struct lodge_bus_ops *ops;
 	void *dev;
 };
 
 /**
- * struct lodge_bus - the ports of a VM that the kernel handles
+ * struct lodge_bus - the ports, or the device memory, of a VM that the kernel handles
  * @nr: ranges in use
  * @first: lowest port of all of them
  * @last: highest
@@ -47,28 +60,28 @@ struct lodge_bus_range {
  */
 struct lodge_bus {
 	unsigned int nr;
-	u32 first;
-	u32 last;
+	u64 first;
+	u64 last;
 	struct lodge_bus_range range[LODGE_BUS_MAX];
 };
 
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range);
-const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u16 port, u8 width);
+const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u64 address, u8 width);
 
 /**
- * lodge_bus_find - who answers at a port
+ * lodge_bus_find - who answers at a port or address
  * @bus: the VM's
- * @port: first port of the access
+ * @address: first port or byte of the access
  * @width: bytes; the access must lie within one range
  *
  * Return: the range or NULL.
  */
-static inline const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus, u16 port,
-							   u8 width)
+static inline const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus,
+							   u64 address, u8 width)
 {
-	if (!bus->nr || port < bus->first || port > bus->last)
+	if (!bus->nr || address < bus->first || address > bus->last)
 		return NULL;
-	return lodge_bus_search(bus, port, width);
+	return lodge_bus_search(bus, address, width);
 }
 
 #endif /* LODGE_DEV_BUS_H */

@@ -12,7 +12,7 @@
 #define DEBUG_CONSOLE_PORT	0xe9
 #define DEBUG_EXIT_PORT		0xf4
 
-static u32 console_read(void *dev, u16 offset, u8 width)
+static u64 console_read(void *dev, u32 offset, u8 width)
 {
 	return DEBUG_CONSOLE_PORT;
 }
@@ -21,12 +21,12 @@ static const struct lodge_bus_ops console_ops = {
 	.read = console_read,
 };
 
-static u32 exit_read(void *dev, u16 offset, u8 width)
+static u64 exit_read(void *dev, u32 offset, u8 width)
 {
 	return 0;
 }
 
-static int exit_write(void *dev, u16 offset, u8 width, u32 value)
+static enum lodge_bus_end exit_write(void *dev, u32 offset, u8 width, u64 value)
 {
 	return LODGE_BUS_EXIT;
 }

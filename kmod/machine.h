@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_MACHINE_H
+#define LODGE_MACHINE_H
+
+#include "dev/console.h"
+#include "dev/pit.h"
+#include "dev/pm.h"
+#include "dev/rtc.h"
+#include "dev/uart.h"
+#include "irq/route.h"
+
+struct lodge_bus;
+
+/**
+ * struct lodge_machine - interrupt controllers and chipset of a VM with LODGE_VM_MACHINE
+ * @irq: interrupt controllers
+ * @serial: what the UART and its reader exchange
+ * @debug: what port 0xe9 gets
+ * @uart: at 0x3f8
+ * @pit: at 0x40 and 0x61
+ * @rtc: at 0x70
+ * @pm: ACPI registers, reset ports, pvpanic
+ */
+struct lodge_machine {
+	struct lodge_irq irq;
+	struct lodge_console serial;
+	struct lodge_console debug;
+	struct lodge_uart uart;
+	struct lodge_pit pit;
+	struct lodge_rtc rtc;
+	struct lodge_pm pm;
+};
+
+struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory);
+void lodge_machine_destroy(struct lodge_machine *machine);
+
+#endif /* LODGE_MACHINE_H */
