@@ -9,6 +9,7 @@
 #include <linux/lodge.h>
 
 #include "insn.h"
+#include "irq/lapic.h"
 #include "x86/cpuid.h"
 #include "x86/debug.h"
 #include "x86/fpu.h"
@@ -43,6 +44,14 @@ struct vmx_vcpu;
 enum lodge_vcpu_mode {
 	LODGE_VCPU_OUTSIDE,
 	LODGE_VCPU_IN_GUEST,	/* kicks need an IPI */
+};
+
+/* lodge_vcpu.requests: bits, set by anybody, taken by the vCPU before it enters the guest */
+enum lodge_request {
+	LODGE_REQ_INIT,		/* INIT has arrived */
+	LODGE_REQ_STARTUP,	/* a startup IPI has, after any INIT; lodge_vcpu.startup */
+	LODGE_REQ_PV_CLOCK,	/* write the paravirtual clock's page */
+	LODGE_REQ_PV_STEAL,	/* write the steal-time record */
 };
 
 /* What a handler of an exit returns; below zero is an errno for user space */
@@ -91,7 +100,11 @@ struct lodge_exception {
  * @exception: to be delivered [v]
  * @nmi_pending: NMIs to be delivered, 2 at most [a]
  * @irr: external interrupts to be delivered, a bit a vector [a]
- * @irq_waiting: @irr is not empty; set after it [a]
+ * @irq_waiting: an interrupt may be deliverable; set after @irr [a]
+ * @requests: enum lodge_request [a]
+ * @startup: vector of the last startup IPI [a]
+ * @lapic: local APIC, with LODGE_VM_MACHINE; its @irr takes the place of @irr,
+ *	which is left to interrupts that bypass it (ExtINT, LODGE_VCPU_INTERRUPT)
  * @mp_state: enum lodge_mp_state [a]
  * @wait: where a halted vCPU sleeps
  * @insn: emulation in progress, and accesses that user space completes [v]
@@ -128,6 +141,9 @@ struct lodge_vcpu {
 	atomic_t nmi_pending;
 	unsigned long irr[4];
 	bool irq_waiting;
+	unsigned long requests;
+	u8 startup;
+	struct lodge_lapic lapic;
 	u32 mp_state;
 	wait_queue_head_t wait;
 
