@@ -241,13 +241,13 @@ struct lodge_msi {
 	__u64 address;
 };
 
-/* struct lodge_console.which */
+/* struct lodge_open_console.which */
 #define LODGE_CONSOLE_SERIAL	0	/* UART at 0x3f8 */
 #define LODGE_CONSOLE_DEBUG	1	/* port 0xe9, output only */
 
 /**
- * struct lodge_console - LODGE_VM_CONSOLE; returns a descriptor for read, write, poll
- * @size: sizeof(struct lodge_console)
+ * struct lodge_open_console - LODGE_VM_CONSOLE; returns a descriptor for read, write, poll
+ * @size: sizeof(struct lodge_open_console)
  * @which: LODGE_CONSOLE_*
  * @flags: zero
  * @pad: zero
@@ -256,7 +256,7 @@ struct lodge_msi {
  * it is not, the newest output is kept.  One at a time, else EBUSY; ENODEV
  * without LODGE_VM_MACHINE.  Non-blocking with O_NONBLOCK by fcntl().
  */
-struct lodge_console {
+struct lodge_open_console {
 	__u32 size;
 	__u32 which;
 	__u32 flags;
