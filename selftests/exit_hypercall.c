@@ -8,7 +8,8 @@ static u64 hypercall(u64 nr, u64 b, u64 c, u64 d, u64 si, u64 di, u64 e)
 	u64 ret;
 
 	asm volatile("vmcall"
-		     : "=a" (ret) : "0" (nr), "b" (b), "c" (c), "d" (d), "S" (si), "D" (di), "r" (r8)
+		     : "=a" (ret)
+		     : "0" (nr), "b" (b), "c" (c), "d" (d), "S" (si), "D" (di), "r" (r8)
 		     : "memory");
 	return ret;
 }

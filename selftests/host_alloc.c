@@ -60,7 +60,7 @@ static int use_all(void)
 	struct lodge_regs r = { .size = sizeof(r), .rip = 0x7c00 };
 	struct lodge_sregs s = { .size = sizeof(s) };
 	static struct lodge_cpuid_leaf leaf[LODGE_MAX_CPUID];
-	struct lodge_cpuid c = { .size = sizeof(c), .count = LODGE_MAX_CPUID, .entries = (u64)leaf };
+	struct lodge_cpuid c = { sizeof(c), LODGE_MAX_CPUID, (u64)leaf };
 	int fd = open("/dev/lodge", O_RDWR), vm, vcpu;
 	char *mem = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

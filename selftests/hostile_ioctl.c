@@ -29,7 +29,8 @@ struct call {
 };
 
 #define CALL(nr, type, on, get)	{ #nr, LODGE_##nr, sizeof(struct type), on, get }
-#define PAIR(nr, type)	CALL(VCPU_GET_##nr, type, VCPU, true), CALL(VCPU_SET_##nr, type, VCPU, false)
+#define PAIR(nr, type)								\
+	CALL(VCPU_GET_##nr, type, VCPU, true), CALL(VCPU_SET_##nr, type, VCPU, false)
 
 static const struct call calls[] = {
 	CALL(GET_INFO, lodge_info, DEV, true),
@@ -663,7 +664,9 @@ TEST(msr_lists)
 		a.entries = -16ull;
 		EXPECT_ERRNO(ioctl(fd[VCPU], cmd, &a), EFAULT);
 		a = (struct lodge_msrs){ sizeof(a), 3, (u64)m };
-		m[0] = m[1] = m[2] = (struct lodge_msr){ .index = MSR_STAR };
+		m[0] = (struct lodge_msr){ .index = MSR_STAR };
+		m[1] = m[0];
+		m[2] = m[0];
 		EXPECT_EQ(ioctl(fd[VCPU], cmd, &a), 3);
 		m[1].index = 0x12345678;
 		EXPECT_EQ(ioctl(fd[VCPU], cmd, &a), 1);

@@ -30,8 +30,10 @@ static void compute(void)
 	asm volatile("movq %0, %%xmm9" : : "r" (0xabcdef0123456789ull));
 	for (n = 1; !stop; n++) {
 		x = n;
-		for (i = 0; i < LEN; i++)
-			a[i] = x = step(x);
+		for (i = 0; i < LEN; i++) {
+			x = step(x);
+			a[i] = x;
+		}
 		x = n;
 		for (i = 0; i < LEN; i++) {
 			x = step(x);
@@ -78,7 +80,8 @@ TEST_SECONDS(storm, 200)
 		sleep_ms(1);
 	GUEST_VAR(vm, stop) = 1;
 	ASSERT_EQ(pthread_join(t, NULL), 0);
-	diag("%llu migrations, %llu rounds", (unsigned long long)vcpu_stat(vcpu, LODGE_STAT_MIGRATIONS),
+	diag("%llu migrations, %llu rounds",
+	     (unsigned long long)vcpu_stat(vcpu, LODGE_STAT_MIGRATIONS),
 	     (unsigned long long)vcpu->arg[1]);
 	EXPECT_GT(vcpu_stat(vcpu, LODGE_STAT_MIGRATIONS), (u64)MOVES / 10);
 }

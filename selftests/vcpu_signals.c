@@ -29,8 +29,10 @@ static void compute(void)
 
 	asm volatile("movq %0, %%xmm11" : : "r" (0x1122334455667788ull));
 	for (n = 1; !stop; n++) {
-		for (x = n, i = 0; i < LEN; i++)
-			a[i] = x = step(x);
+		for (x = n, i = 0; i < LEN; i++) {
+			x = step(x);
+			a[i] = x;
+		}
 		for (x = n, i = 0; i < LEN; i++) {
 			x = step(x);
 			GUEST_ASSERT_EQ(a[i], x);

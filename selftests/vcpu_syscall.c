@@ -35,7 +35,8 @@ void on_syscall(void)
 {
 	u64 flags, cs, ss;
 
-	asm volatile("pushf; pop %0; mov %%cs, %1; mov %%ss, %2" : "=r" (flags), "=r" (cs), "=r" (ss));
+	asm volatile("pushf; pop %0; mov %%cs, %1; mov %%ss, %2"
+		     : "=r" (flags), "=r" (cs), "=r" (ss));
 	GUEST_ASSERT_EQ(flags & (RFLAGS_IF | RFLAGS_DF), 0);
 	GUEST_ASSERT_EQ(cs, SEL_CODE);
 	GUEST_ASSERT_EQ(ss, SEL_DATA);

@@ -128,7 +128,8 @@ static int run_test(struct ktap_test *t, char *why, size_t size)
 	pid_t pid;
 
 	shared->failed = 0;
-	shared->reason[0] = why[0] = 0;
+	shared->reason[0] = 0;
+	why[0] = 0;
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, &old);

@@ -125,7 +125,7 @@ static void trash(void)
 	}
 }
 
-/* As much of XCR0 as there is, or for every other vCPU only SSE, so that it differs from the host's */
+/* As much of XCR0 as there is; for every other vCPU only SSE, so that it differs from the host's */
 static void set_up(struct vm *vm)
 {
 	static unsigned int nr;

@@ -204,7 +204,8 @@ void vcpu_start_real(struct vcpu *vcpu, u16 cs, u16 ip)
 	s.idt_base = 0;
 	s.idt_limit = 0x3ff;
 	s.cr0 = CR0_ET;
-	s.cr4 = s.efer = 0;
+	s.cr4 = 0;
+	s.efer = 0;
 	vcpu_set_sregs(vcpu, &s);
 	r.gpr[LODGE_RSP] = GPA_CODE16;
 	vcpu_set_regs(vcpu, &r);

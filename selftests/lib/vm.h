@@ -20,7 +20,7 @@
 #define GPA_PDPT32	0x7000		/* PAE paging, the same 4 GiB */
 #define GPA_PD32	0x8000		/* 32-bit paging with 4 MiB pages */
 #define GPA_IDT		0x9000
-#define GPA_CODE16	0xc000		/* for code of 16 and 32 bits; its stack grows down to here */
+#define GPA_CODE16	0xc000		/* for code of 16 and 32 bits, and the end of its stack */
 #define GPA_DESC	0x10000		/* GDT and TSS of each vCPU, 1 KiB each */
 #define GPA_TABLES	0x20000		/* page tables of vm_map_page(), to 0x7ffff */
 #define GPA_STACK	0x100000	/* 32 KiB of stack for each of 64 vCPUs */

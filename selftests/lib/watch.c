@@ -43,7 +43,8 @@ static void look(unsigned int nr)
 	if (!shared.writes)
 		return;
 	/* the order matters: if the write is repeated, the number is there */
-	shared.mine[nr] = own = own ? own + 1 : shared.mine[nr] + 1;
+	own = own ? own + 1 : shared.mine[nr] + 1;
+	shared.mine[nr] = own;
 	p[1] = own;
 }
 
