@@ -30,6 +30,22 @@
 #endif
 /* mm: end */
 
+/* ---- timers -------------------------------------------------------------- */
+
+#include <linux/hrtimer.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline void compat_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*function)(struct hrtimer *),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#else
+#define compat_hrtimer_setup	hrtimer_setup
+#endif
+
 /* ---- work before a guest is entered -------------------------------------- */
 
 /* The kernel notes a signal in the vCPU where it takes one */
