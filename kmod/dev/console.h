@@ -8,31 +8,42 @@
 #ifndef LODGE_DEV_CONSOLE_H
 #define LODGE_DEV_CONSOLE_H
 
+#ifdef __KERNEL__
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#else
+#include "devshim.h"
+#endif
 
-#define LODGE_CONSOLE_OUT_SIZE	65536	/* powers of 2 */
+#define LODGE_CONSOLE_OUT_SIZE	16384	/* powers of 2 */
 #define LODGE_CONSOLE_IN_SIZE	4096
+#define LODGE_CONSOLE_UNGET	16	/* bytes of the input ring that are kept free */
 
 /**
  * struct lodge_console - a console
  * @lock: guards the rings; raw, interrupts saved
  * @out: ring of bytes for the reader, LODGE_CONSOLE_OUT_SIZE [I]
- * @in: ring of bytes from the reader, LODGE_CONSOLE_IN_SIZE [I]
+ * @in: ring of bytes from the reader, LODGE_CONSOLE_IN_SIZE, NULL if there is no input [I]
  * @out_head: bytes ever written [L]
  * @out_tail: bytes ever read, or dropped while nobody had it open [L]
- * @in_head: bytes ever written [L]
- * @in_tail: bytes ever read [L]
+ * @in_head: bytes ever written [L], read without as a hint
+ * @in_tail: bytes ever read [L], likewise
  * @open: somebody has the descriptor [L]
  * @stalled: the device found @out full and waits [L]
+ * @delayed: @delay is under way [L]
+ * @read_lock: one reads from @out at a time; sleeps, outside @lock
+ * @write_lock: one writes to @in at a time; likewise
  * @wait: readers and writers in user space
  * @delay: wakes the reader a moment after the first byte, so that many go at once
- * @wake: wakes the reader at once, from any context
- * @changed: input has come or room was made; called in any context, may be NULL [I]
+ * @wake: wakes it at once, from any context
+ * @changed: input has come or room was made; called without @lock [I]
  * @dev: its argument [I]
+ * @put: releases @owner; set when it is opened
+ * @owner: what keeps the console alive while it is open
  *
  * [I] constant after creation, [L] @lock.
  */
@@ -46,21 +57,36 @@ struct lodge_console {
 	u32 in_tail;
 	bool open;
 	bool stalled;
+	bool delayed;
+	struct mutex read_lock;
+	struct mutex write_lock;
 	wait_queue_head_t wait;
 	struct hrtimer delay;
 	struct irq_work wake;
 	void (*changed)(void *dev);
 	void *dev;
+	void (*put)(void *owner);
+	void *owner;
 };
 
 int lodge_console_create(struct lodge_console *con, void (*changed)(void *dev), void *dev);
 void lodge_console_destroy(struct lodge_console *con);
 
 /* the device's side */
-bool lodge_console_room(struct lodge_console *con);
-void lodge_console_put(struct lodge_console *con, u8 byte);
-bool lodge_console_has_input(struct lodge_console *con);
-int lodge_console_get(struct lodge_console *con);
+bool lodge_console_put(struct lodge_console *con, u8 byte);
+unsigned int lodge_console_get(struct lodge_console *con, u8 *buf, unsigned int n);
+void lodge_console_unget(struct lodge_console *con, unsigned int n);
+
+/**
+ * lodge_console_has_input - is there something to get?
+ * @con: the console
+ *
+ * A hint without lock: input that comes at the same moment calls @con->changed.
+ */
+static inline bool lodge_console_has_input(const struct lodge_console *con)
+{
+	return READ_ONCE(con->in_head) != READ_ONCE(con->in_tail);
+}
 
 /* the reader's side */
 int lodge_console_open(struct lodge_console *con, void (*put)(void *owner), void *owner);
