@@ -17,14 +17,28 @@ enum cmd_status {
 
 /**
  * struct cmd_opt - an option of a command
- * @letter: its short form
+ * @id: its short form, a letter; or a number of its own from 256 if it has none
  * @name: its long form
+ * @arg: what its argument is called in the help, NULL if it takes none
  * @help: one line
+ *
+ * Any option may be given several times; the command decides what that means.
  */
 struct cmd_opt {
-	char letter;
+	int id;
 	const char *name;
+	const char *arg;
 	const char *help;
+};
+
+/**
+ * struct cmd_value - an option that was given
+ * @id: that of its struct cmd_opt
+ * @value: its argument, NULL if it takes none
+ */
+struct cmd_value {
+	int id;
+	const char *value;
 };
 
 struct cmd;
@@ -35,12 +49,16 @@ struct cmd;
  * @json: -j was given
  * @argc: number of operands
  * @argv: operands, options taken out
+ * @nr_values: number of options but -j
+ * @values: they, in the order of the command line
  */
 struct cmd_args {
 	const struct cmd *cmd;
 	bool json;
 	int argc;
 	char **argv;
+	int nr_values;
+	struct cmd_value *values;
 };
 
 /**
@@ -50,6 +68,7 @@ struct cmd_args {
  * @help: one line
  * @opts: options besides --help, ended by an empty entry; NULL for none
  * @max_args: operands it takes at most
+ * @more: lines for the end of its help, or NULL
  * @fn: returns an exit status, after having told the user what went wrong
  */
 struct cmd {
@@ -58,6 +77,7 @@ struct cmd {
 	const char *help;
 	const struct cmd_opt *opts;
 	int max_args;
+	const char *more;
 	int (*fn)(const struct cmd_args *args);
 };
 
@@ -65,6 +85,7 @@ struct cmd {
 int cmd_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int cmd_check(const struct cmd_args *args);
+int cmd_run(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
 
 #endif /* VMCTL_CMD_H */

@@ -7,24 +7,58 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
+#include "run.h"
 
-#define MAX_OPTS	16
+#define MAX_OPTS	32
+#define USAGE_OPTS	4	/* more are "[option ...]" in the usage line */
 
 static int cmd_help(const struct cmd_args *args);
 
 static const struct cmd_opt json_opts[] = {
-	{ 'j', "json", "print JSON" },
+	{ 'j', "json", NULL, "print JSON" },
 	{ 0 }
 };
 
+static const struct cmd_opt run_opts[] = {
+	{ 'k', "kernel", "IMAGE", "the image, instead of naming it last" },
+	{ 'i', "initrd", "FILE[,FILE...]", "initial RAM disk, or a multiboot module: \"FILE argument ...\"" },
+	{ 'a', "append", "STRING", "the kernel's command line (default for Linux: console=ttyS0)" },
+	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
+	{ 'c', "cpus", "N", "processors (default 1)" },
+	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },
+	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
+	{ 'q', "quiet", NULL, "do not tell how the guest ended" },
+	{ RUN_REBOOT, "reboot", "exit|restart", "what a guest's reset does (default: exit)" },
+	{ RUN_CPU_FEATURE, "cpu-feature", "+NAME,-NAME", "give or take processor features" },
+	{ RUN_FLAT, "flat", "ADDRESS", "load the image there and start it there" },
+	{ RUN_FIRMWARE, "firmware", "FILE", "start this ROM at the reset vector, no IMAGE" },
+	{ RUN_HUGETLB, "hugetlb", NULL, "memory from the host's pool of huge pages" },
+	{ RUN_THP, "thp", NULL, "memory of transparent huge pages" },
+	{ RUN_KSM, "ksm", NULL, "memory whose equal pages are shared" },
+	{ RUN_DEBUGCON, "debugcon", "FILE", "where to write what the guest sends to port 0xe9" },
+	{ RUN_STATS, "stats", NULL, "print counters at the end" },
+	{ 0 }
+};
+
+static const char run_more[] =
+	"IMAGE is a bzImage, a vmlinux with a PVH note, a multiboot kernel, or a flat image.\n"
+	"On a terminal Ctrl-a x ends the guest, Ctrl-a h shows the other keys.\n"
+	"Exit status: 0 powered off or reset, 1 failed, 2 wrong command line, 124 timeout,\n"
+	"128+n signal n, 255 the guest's kernel panicked; a value v written to port 0xf4\n"
+	"gives (v * 2 + 1) modulo 256.\n";
+
 static const struct cmd cmds[] = {
-	{ "check", "", "tell whether lodge can run on this machine", json_opts, 0, cmd_check },
-	{ "version", "", "print the versions of vmctl and of the module", json_opts, 0,
+	{ "check", "", "tell whether lodge can run on this machine", json_opts, 0, NULL,
+	  cmd_check },
+	{ "run", "[IMAGE]", "run a guest on this terminal until it ends", run_opts, 1, run_more,
+	  cmd_run },
+	{ "version", "", "print the versions of vmctl and of the module", json_opts, 0, NULL,
 	  cmd_version },
-	{ "help", "[command]", "explain a command", NULL, 1, cmd_help },
+	{ "help", "[command]", "explain a command", NULL, 1, NULL, cmd_help },
 	{ 0 }
 };
 
@@ -51,17 +85,34 @@ static void print_usage(FILE *f)
 	      "vmctl help COMMAND explains one; vmctl(8) is the manual.\n", f);
 }
 
+static void print_opt(int id, const char *name, const char *arg, const char *help)
+{
+	char left[64];
+	int n = id < 256 ? snprintf(left, sizeof(left), "-%c, ", id) :
+			   snprintf(left, sizeof(left), "    ");
+
+	snprintf(left + n, sizeof(left) - n, "--%s%s%s", name, arg ? " " : "", arg ? arg : "");
+	printf("  %-30s %s\n", left, help);
+}
+
 static void print_cmd_usage(const struct cmd *c)
 {
 	const struct cmd_opt *o;
+	int n = 0;
 
 	printf("usage: vmctl %s", c->name);
-	for (o = c->opts; o && o->letter; o++)
-		printf(" [-%c]", o->letter);
+	for (o = c->opts; o && o->id; o++)
+		n++;
+	if (n > USAGE_OPTS)
+		printf(" [option ...]");
+	for (o = c->opts; n && n <= USAGE_OPTS && o->id; o++)
+		printf(" [-%c]", o->id);
 	printf("%s%s\n\n%s\n\n", *c->args ? " " : "", c->args, c->help);
-	for (o = c->opts; o && o->letter; o++)
-		printf("  -%c, --%-10s %s\n", o->letter, o->name, o->help);
-	printf("  -h, --%-10s %s\n", "help", "print this");
+	for (o = c->opts; o && o->id; o++)
+		print_opt(o->id, o->name, o->arg, o->help);
+	print_opt('h', "help", NULL, "print this");
+	if (c->more)
+		printf("\n%s", c->more);
 }
 
 /* Finds a verb by its name or a unique beginning of it; tells the user if there is none */
@@ -86,28 +137,66 @@ static const struct cmd *find_cmd(const char *word)
 	return found;
 }
 
-/* The option that getopt_long() refused, as the user wrote it */
-static int bad_option(const char *verb, char **argv)
+static const struct cmd_opt *find_opt(const struct cmd *c, int id)
 {
+	const struct cmd_opt *o;
+
+	for (o = c->opts; o && o->id; o++)
+		if (o->id == id)
+			return o;
+	return NULL;
+}
+
+/* The option that getopt_long() refused, as the user wrote it; @missing: its argument */
+static int bad_option(const struct cmd *c, char **argv, bool missing)
+{
+	const struct cmd_opt *o = find_opt(c, optopt);
+
+	if (o && missing)
+		return cmd_error(CMD_USAGE, "%s --%s wants %s: see vmctl help %s", c->name, o->name,
+				 o->arg, c->name);
+	if (o || optopt == 'h')
+		return cmd_error(CMD_USAGE, "%s --%s takes no argument: see vmctl help %s", c->name,
+				 o ? o->name : "help", c->name);
 	if (optopt)
-		return cmd_error(CMD_USAGE, "%s has no option -%c: see vmctl help %s", verb, optopt,
-				 verb);
-	return cmd_error(CMD_USAGE, "%s has no option %s: see vmctl help %s", verb,
-			 argv[optind - 1], verb);
+		return cmd_error(CMD_USAGE, "%s has no option -%c: see vmctl help %s", c->name,
+				 optopt, c->name);
+	return cmd_error(CMD_USAGE, "%s has no option %s: see vmctl help %s", c->name,
+			 argv[optind - 1], c->name);
+}
+
+/* What getopt_long() wants to know, from the command's table */
+static void fill_options(const struct cmd *c, struct option *options, char *letters)
+{
+	const struct cmd_opt *o;
+	int n = 0;
+
+	options[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+	letters += sprintf(letters, ":h");
+	for (o = c->opts; o && o->id && n < MAX_OPTS; o++, n++) {
+		options[n] = (struct option){
+			o->name, o->arg ? required_argument : no_argument, NULL, o->id,
+		};
+		if (o->id < 256)
+			letters += sprintf(letters, "%c%s", o->id, o->arg ? ":" : "");
+	}
+	options[n] = (struct option){ 0 };
 }
 
 static int run_cmd(const struct cmd *c, bool json, int argc, char **argv)
 {
-	struct option options[MAX_OPTS + 1] = { { "help", no_argument, NULL, 'h' } };
+	struct option options[MAX_OPTS + 1];
 	struct cmd_args args = { .cmd = c, .json = json };
-	char letters[MAX_OPTS + 3] = "+h";
-	const struct cmd_opt *o;
-	int i, n = 1;
+	char letters[2 * MAX_OPTS + 3];
+	int i, room = 0;
 
-	for (o = c->opts; o && o->letter && n < MAX_OPTS; o++, n++) {
-		options[n] = (struct option){ o->name, no_argument, NULL, o->letter };
-		letters[n + 1] = o->letter;
-	}
+	/* "-qq" is two options in one word */
+	for (i = 1; i < argc; i++)
+		room += strlen(argv[i]);
+	args.values = calloc(room + 1, sizeof(*args.values));
+	if (!args.values)
+		return cmd_error(CMD_FAILED, "out of memory");
+	fill_options(c, options, letters);
 	optind = 0;
 	while ((i = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (i) {
@@ -117,8 +206,11 @@ static int run_cmd(const struct cmd *c, bool json, int argc, char **argv)
 		case 'j':
 			args.json = true;
 			break;
+		case '?':
+		case ':':
+			return bad_option(c, argv, i == ':');
 		default:
-			return bad_option(c->name, argv);
+			args.values[args.nr_values++] = (struct cmd_value){ i, optarg };
 		}
 	}
 	args.argc = argc - optind;

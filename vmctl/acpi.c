@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RSDP, RSDT, XSDT, FADT, FACS, MADT and DSDT (ACPI 6.5, chapter 5).
+ *
+ * Each table is written behind the others; the roots come last, when the others'
+ * addresses are known.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "acpi.h"
+#include "aml.h"
+
+#define HEADER_SIZE	36
+#define FADT_SIZE	276
+#define FACS_SIZE	64
+#define RSDP_SIZE	36
+#define MAX_TABLES	8	/* that the roots list */
+
+/* FADT.Flags (table 5.10) */
+#define FADT_WBINVD		(1u << 0)
+#define FADT_PROC_C1		(1u << 2)
+#define FADT_NO_POWER_BUTTON	(1u << 4)	/* as a fixed feature */
+#define FADT_NO_SLEEP_BUTTON	(1u << 5)
+#define FADT_NO_RTC_WAKE	(1u << 6)	/* as a fixed feature */
+#define FADT_TIMER_32		(1u << 8)
+#define FADT_RESET_REGISTER	(1u << 10)
+
+/* FADT.IAPC_BOOT_ARCH (table 5.11) */
+#define BOOT_LEGACY_DEVICES	(1u << 0)
+#define BOOT_NO_VGA		(1u << 2)
+
+/* MADT (5.2.12) */
+#define MADT_PCAT_COMPAT	1
+#define MADT_LAPIC		0
+#define MADT_IOAPIC		1
+#define MADT_OVERRIDE		2
+#define MADT_LAPIC_NMI		4
+#define LAPIC_ENABLED		1
+#define ACTIVE_HIGH_LEVEL	0xd
+
+/**
+ * struct tables - tables being written
+ * @buf: the first byte
+ * @room: bytes
+ * @used: bytes
+ * @base: guest-physical address of @buf
+ * @listed: addresses for the roots
+ * @nr_listed: how many
+ * @overflow: it did not fit; nothing more is written
+ */
+struct tables {
+	uint8_t *buf;
+	size_t room;
+	size_t used;
+	uint64_t base;
+	uint32_t listed[MAX_TABLES];
+	unsigned int nr_listed;
+	bool overflow;
+};
+
+static void put(uint8_t *p, uint64_t value, unsigned int width)
+{
+	while (width--) {
+		*p++ = value;
+		value >>= 8;
+	}
+}
+
+/* Makes all bytes add up to 0 */
+static void checksum(uint8_t *table, size_t len, size_t at)
+{
+	uint8_t sum = 0;
+	size_t i;
+
+	table[at] = 0;
+	for (i = 0; i < len; i++)
+		sum += table[i];
+	table[at] = -sum;
+}
+
+/* The next free bytes, or NULL */
+static uint8_t *take(struct tables *t, size_t len, size_t align)
+{
+	size_t at = (t->used + align - 1) & ~(align - 1);
+
+	if (t->overflow || at > t->room || len > t->room - at) {
+		t->overflow = true;
+		return NULL;
+	}
+	t->used = at + len;
+	return t->buf + at;
+}
+
+static uint32_t address(const struct tables *t, const uint8_t *p)
+{
+	return t->base + (p - t->buf);
+}
+
+static void finish(uint8_t *p, const char *signature, uint8_t revision, uint32_t len)
+{
+	memcpy(p, signature, 4);
+	put(p + 4, len, 4);
+	p[8] = revision;
+	memcpy(p + 10, "LODGE LODGE   ", 14);
+	put(p + 24, 1, 4);
+	memcpy(p + 28, "LDGE", 4);
+	put(p + 32, 1, 4);
+	checksum(p, len, 9);
+}
+
+static void list(struct tables *t, const uint8_t *p)
+{
+	t->listed[t->nr_listed++] = address(t, p);
+}
+
+/* ---- DSDT ---------------------------------------------------------------- */
+
+static void put_device(struct aml *a, const char *name, const char *eisaid, uint16_t port,
+		       uint8_t ports, unsigned int irq)
+{
+	aml_device(a, name);
+	aml_name(a, "_HID");
+	aml_eisaid(a, eisaid);
+	aml_name(a, "_UID");
+	aml_integer(a, 0);
+	aml_name(a, "_CRS");
+	aml_resources(a);
+	aml_ports(a, port, ports);
+	aml_irq(a, irq);
+	aml_end(a);
+	aml_end(a);
+}
+
+/* The device that QEMU calls pvpanic; drivers know it by its name */
+static void put_pvpanic(struct aml *a)
+{
+	aml_device(a, "PEVT");
+	aml_name(a, "_HID");
+	aml_string(a, "QEMU0001");
+	aml_name(a, "_STA");
+	aml_integer(a, 0xf);
+	aml_name(a, "_CRS");
+	aml_resources(a);
+	aml_ports(a, ACPI_PVPANIC_PORT, 1);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void put_cpus(struct aml *a, unsigned int cpus)
+{
+	char name[8];
+	unsigned int i;
+
+	for (i = 0; i < cpus; i++) {
+		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+		aml_device(a, name);
+		aml_name(a, "_HID");
+		aml_string(a, "ACPI0007");
+		aml_name(a, "_UID");
+		aml_integer(a, i);
+		aml_end(a);
+	}
+}
+
+static void put_sleep_state(struct aml *a, const char *name, unsigned int type)
+{
+	aml_name(a, name);
+	aml_package(a, 4);
+	aml_integer(a, type);
+	aml_integer(a, type);
+	aml_integer(a, 0);
+	aml_integer(a, 0);
+	aml_end(a);
+}
+
+static uint32_t put_dsdt(struct tables *t, unsigned int cpus)
+{
+	uint8_t *p = take(t, HEADER_SIZE, 16);
+	struct aml a;
+
+	if (!p)
+		return 0;
+	aml_init(&a, p + HEADER_SIZE, t->room - t->used);
+	aml_scope(&a, "\\_SB");
+	put_cpus(&a, cpus);
+	put_device(&a, "COM1", "PNP0501", 0x3f8, 8, 4);
+	put_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
+	put_pvpanic(&a);
+	aml_end(&a);
+	put_sleep_state(&a, "\\_S5", ACPI_S5_TYPE);
+	if (a.overflow) {
+		t->overflow = true;
+		return 0;
+	}
+	t->used += a.len;
+	/* revision 2: integers have 64 bits */
+	finish(p, "DSDT", 2, HEADER_SIZE + a.len);
+	return address(t, p);
+}
+
+/* ---- MADT ---------------------------------------------------------------- */
+
+static void put_override(struct tables *t, unsigned int irq, unsigned int gsi, unsigned int flags)
+{
+	uint8_t *p = take(t, 10, 1);
+
+	if (!p)
+		return;
+	p[0] = MADT_OVERRIDE;
+	p[1] = 10;
+	p[3] = irq;
+	put(p + 4, gsi, 4);
+	put(p + 8, flags, 2);
+}
+
+static void put_lapics(struct tables *t, unsigned int cpus)
+{
+	unsigned int i;
+	uint8_t *p;
+
+	for (i = 0; i < cpus; i++) {
+		p = take(t, 8, 1);
+		if (!p)
+			return;
+		p[0] = MADT_LAPIC;
+		p[1] = 8;
+		p[2] = i;
+		p[3] = i;
+		put(p + 4, LAPIC_ENABLED, 4);
+	}
+}
+
+static void put_madt(struct tables *t, unsigned int cpus)
+{
+	uint8_t *madt = take(t, HEADER_SIZE + 8, 16), *p;
+
+	if (!madt)
+		return;
+	put(madt + 36, ACPI_LAPIC_BASE, 4);
+	put(madt + 40, MADT_PCAT_COMPAT, 4);
+	put_lapics(t, cpus);
+	p = take(t, 12, 1);
+	if (!p)
+		return;
+	p[0] = MADT_IOAPIC;
+	p[1] = 12;
+	p[2] = cpus;
+	put(p + 4, ACPI_IOAPIC_BASE, 4);
+	/* the timer's line is not where its number says, as on every PC */
+	put_override(t, 0, 2, 0);
+	put_override(t, ACPI_SCI, ACPI_SCI, ACTIVE_HIGH_LEVEL);
+	p = take(t, 6, 1);
+	if (!p)
+		return;
+	p[0] = MADT_LAPIC_NMI;
+	p[1] = 6;
+	p[2] = 0xff;	/* all processors */
+	p[5] = 1;	/* LINT1 */
+	finish(madt, "APIC", 5, t->buf + t->used - madt);
+	list(t, madt);
+}
+
+/* ---- FADT, FACS ---------------------------------------------------------- */
+
+/* Generic Address Structure of ports (5.2.3.2); @access 1 byte, 2 word, 3 dword */
+static void put_gas(uint8_t *p, uint16_t port, uint8_t bits, uint8_t access)
+{
+	p[0] = 1;
+	p[1] = bits;
+	p[3] = access;
+	put(p + 4, port, 8);
+}
+
+static void put_fadt(struct tables *t, uint32_t facs, uint32_t dsdt)
+{
+	uint8_t *p = take(t, FADT_SIZE, 16);
+
+	if (!p)
+		return;
+	put(p + 36, facs, 4);
+	put(p + 40, dsdt, 4);
+	put(p + 46, ACPI_SCI, 2);
+	/* no SMI command port: the machine is always in ACPI mode */
+	put(p + 56, ACPI_PM1_EVENT, 4);
+	put(p + 64, ACPI_PM1_CONTROL, 4);
+	put(p + 76, ACPI_PM_TIMER, 4);
+	p[88] = 4;			/* bytes of the event block, control, timer */
+	p[89] = 2;
+	p[91] = 4;
+	put(p + 96, 0xffff, 2);		/* no C2 */
+	put(p + 98, 0xffff, 2);		/* no C3 */
+	p[108] = 0x32;			/* the RTC's century */
+	put(p + 109, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 2);
+	put(p + 112, FADT_WBINVD | FADT_PROC_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
+	    FADT_NO_RTC_WAKE | FADT_TIMER_32 | FADT_RESET_REGISTER, 4);
+	put_gas(p + 116, ACPI_RESET_PORT, 8, 1);
+	p[128] = ACPI_RESET_VALUE;
+	p[131] = 0;			/* revision 6.0 */
+	put(p + 140, dsdt, 8);
+	put_gas(p + 148, ACPI_PM1_EVENT, 32, 2);
+	put_gas(p + 172, ACPI_PM1_CONTROL, 16, 2);
+	put_gas(p + 208, ACPI_PM_TIMER, 32, 3);
+	memcpy(p + 268, "LODGE", 5);	/* hypervisor vendor */
+	finish(p, "FACP", 6, FADT_SIZE);
+	list(t, p);
+}
+
+static uint32_t put_facs(struct tables *t)
+{
+	uint8_t *p = take(t, FACS_SIZE, 64);
+
+	if (!p)
+		return 0;
+	memcpy(p, "FACS", 4);
+	put(p + 4, FACS_SIZE, 4);
+	p[32] = 2;
+	return address(t, p);
+}
+
+/* ---- roots --------------------------------------------------------------- */
+
+static uint32_t put_root(struct tables *t, const char *signature, unsigned int width)
+{
+	size_t len = HEADER_SIZE + t->nr_listed * width;
+	uint8_t *p = take(t, len, 16);
+	unsigned int i;
+
+	if (!p)
+		return 0;
+	for (i = 0; i < t->nr_listed; i++)
+		put(p + HEADER_SIZE + i * width, t->listed[i], width);
+	finish(p, signature, 1, len);
+	return address(t, p);
+}
+
+static void put_rsdp(uint8_t *p, uint32_t rsdt, uint32_t xsdt)
+{
+	memcpy(p, "RSD PTR ", 8);
+	memcpy(p + 9, "LODGE ", 6);
+	p[15] = 2;
+	put(p + 16, rsdt, 4);
+	put(p + 20, RSDP_SIZE, 4);
+	put(p + 24, xsdt, 8);
+	checksum(p, 20, 8);
+	checksum(p, RSDP_SIZE, 32);
+}
+
+size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, unsigned int cpus)
+{
+	struct tables t = { .buf = buf, .room = room, .base = base };
+	uint8_t *rsdp = take(&t, RSDP_SIZE, 16);
+	uint32_t facs, dsdt, rsdt, xsdt;
+
+	if (!cpus || cpus > ACPI_MAX_CPUS || base > UINT32_MAX - room)
+		return 0;
+	facs = put_facs(&t);
+	dsdt = put_dsdt(&t, cpus);
+	put_fadt(&t, facs, dsdt);
+	put_madt(&t, cpus);
+	rsdt = put_root(&t, "RSDT", 4);
+	xsdt = put_root(&t, "XSDT", 8);
+	if (t.overflow)
+		return 0;
+	put_rsdp(rsdp, rsdt, xsdt);
+	return t.used;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * acpi.h - the ACPI tables that describe lodge's machine to a guest
+ */
+#ifndef VMCTL_ACPI_H
+#define VMCTL_ACPI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The machine of LODGE_VM_MACHINE */
+#define ACPI_LAPIC_BASE		0xfee00000
+#define ACPI_IOAPIC_BASE	0xfec00000
+#define ACPI_SCI		9
+#define ACPI_PM1_EVENT		0x600
+#define ACPI_PM1_CONTROL	0x604
+#define ACPI_PM_TIMER		0x608
+#define ACPI_RESET_PORT		0xcf9
+#define ACPI_RESET_VALUE	6
+#define ACPI_S5_TYPE		5
+#define ACPI_PVPANIC_PORT	0x505
+#define ACPI_MAX_CPUS		254	/* IDs of 8 bits: beyond them x2APIC entries are wanted */
+
+/**
+ * acpi_build - write the tables
+ * @buf: what is at guest-physical @base; zero
+ * @room: bytes there
+ * @base: a multiple of 64; the root pointer lies there
+ * @cpus: how many, with the APIC IDs from 0
+ *
+ * Return: bytes used, 0 if @room or the number of CPUs is not right.
+ */
+size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, unsigned int cpus);
+
+#endif /* VMCTL_ACPI_H */

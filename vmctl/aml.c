@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ACPI Machine Language, written forwards; a block's length is put in when it ends.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "aml.h"
+
+#define OP_ZERO		0x00
+#define OP_NAME		0x08
+#define OP_BYTE		0x0a
+#define OP_WORD		0x0b
+#define OP_DWORD	0x0c
+#define OP_STRING	0x0d
+#define OP_SCOPE	0x10
+#define OP_BUFFER	0x11
+#define OP_PACKAGE	0x12
+#define OP_EXT		0x5b
+#define OP_EXT_DEVICE	0x82
+
+/* Small resource descriptors (6.4.2) */
+#define RES_IRQ		0x22
+#define RES_IO		0x47
+#define RES_END		0x79
+
+static void put(struct aml *a, const void *bytes, size_t len)
+{
+	if (len > a->room - a->len) {
+		a->overflow = true;
+		return;
+	}
+	memcpy(a->buf + a->len, bytes, len);
+	a->len += len;
+}
+
+static void put8(struct aml *a, uint8_t byte)
+{
+	put(a, &byte, 1);
+}
+
+static void put16(struct aml *a, uint16_t value)
+{
+	put8(a, value);
+	put8(a, value >> 8);
+}
+
+/* Bytes in the middle, for lengths that are known at the end */
+static void insert(struct aml *a, size_t at, const uint8_t *bytes, size_t len)
+{
+	if (a->overflow || len > a->room - a->len) {
+		a->overflow = true;
+		return;
+	}
+	memmove(a->buf + at + len, a->buf + at, a->len - at);
+	memcpy(a->buf + at, bytes, len);
+	a->len += len;
+}
+
+void aml_init(struct aml *a, void *buf, size_t room)
+{
+	*a = (struct aml){ .buf = buf, .room = room };
+}
+
+/* A path of one name: padded with '_' to four characters */
+static void put_name(struct aml *a, const char *name)
+{
+	size_t len;
+
+	if (*name == '\\')
+		put8(a, *name++);
+	len = strlen(name);
+	assert(len <= 4);
+	put(a, name, len);
+	put(a, "____", 4 - len);
+}
+
+static void begin(struct aml *a, bool buffer)
+{
+	assert(a->depth < AML_MAX_DEPTH);
+	a->buffer[a->depth] = buffer;
+	a->start[a->depth++] = a->len;
+}
+
+void aml_scope(struct aml *a, const char *name)
+{
+	put8(a, OP_SCOPE);
+	begin(a, false);
+	put_name(a, name);
+}
+
+void aml_device(struct aml *a, const char *name)
+{
+	put8(a, OP_EXT);
+	put8(a, OP_EXT_DEVICE);
+	begin(a, false);
+	put_name(a, name);
+}
+
+void aml_package(struct aml *a, uint8_t elements)
+{
+	put8(a, OP_PACKAGE);
+	begin(a, false);
+	put8(a, elements);
+}
+
+/* A Buffer() with a resource template; aml_end() adds the end tag */
+void aml_resources(struct aml *a)
+{
+	put8(a, OP_BUFFER);
+	begin(a, true);
+}
+
+/* PkgLength (20.2.4) counts itself; @body is what follows it */
+static size_t encode_length(uint8_t *out, size_t body)
+{
+	size_t n = body + 1 < 0x40 ? 1 : body + 2 < 0x1000 ? 2 : body + 3 < 0x100000 ? 3 : 4;
+	size_t i, len = body + n;
+
+	assert(len < 1 << 28);
+	if (n == 1) {
+		out[0] = len;
+		return n;
+	}
+	out[0] = (n - 1) << 6 | (len & 0xf);
+	for (i = 1, len >>= 4; i < n; i++, len >>= 8)
+		out[i] = len;
+	return n;
+}
+
+void aml_end(struct aml *a)
+{
+	uint8_t length[8];
+	size_t start, n;
+
+	assert(a->depth);
+	start = a->start[--a->depth];
+	if (a->buffer[a->depth]) {
+		/* end tag with a checksum of 0: "take it as right" (6.4.2.9) */
+		put8(a, RES_END);
+		put8(a, 0);
+		length[0] = OP_WORD;
+		length[1] = a->len - start;
+		length[2] = (a->len - start) >> 8;
+		insert(a, start, length, 3);
+	}
+	n = encode_length(length, a->len - start);
+	insert(a, start, length, n);
+}
+
+void aml_name(struct aml *a, const char *name)
+{
+	put8(a, OP_NAME);
+	put_name(a, name);
+}
+
+void aml_integer(struct aml *a, uint32_t value)
+{
+	if (value <= 1) {
+		put8(a, OP_ZERO + value);
+	} else if (value <= 0xff) {
+		put8(a, OP_BYTE);
+		put8(a, value);
+	} else if (value <= 0xffff) {
+		put8(a, OP_WORD);
+		put16(a, value);
+	} else {
+		put8(a, OP_DWORD);
+		put16(a, value);
+		put16(a, value >> 16);
+	}
+}
+
+void aml_string(struct aml *a, const char *s)
+{
+	put8(a, OP_STRING);
+	put(a, s, strlen(s) + 1);
+}
+
+static unsigned int hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+/* Three letters of five bits and four hex digits, most significant byte first (19.3.4) */
+void aml_eisaid(struct aml *a, const char *id)
+{
+	unsigned int letters, digits = 0, i;
+
+	assert(strlen(id) == 7);
+	letters = (id[0] & 0x1f) << 10 | (id[1] & 0x1f) << 5 | (id[2] & 0x1f);
+	for (i = 3; i < 7; i++)
+		digits = digits << 4 | hex_digit(id[i]);
+	put8(a, OP_DWORD);
+	put8(a, letters >> 8);
+	put8(a, letters);
+	put8(a, digits >> 8);
+	put8(a, digits);
+}
+
+void aml_ports(struct aml *a, uint16_t first, uint8_t count)
+{
+	put8(a, RES_IO);
+	put8(a, 1);		/* decodes 16 bits */
+	put16(a, first);	/* minimum */
+	put16(a, first);	/* maximum */
+	put8(a, 1);		/* alignment */
+	put8(a, count);
+}
+
+/* An ISA interrupt: edge, active high, not shared */
+void aml_irq(struct aml *a, unsigned int irq)
+{
+	put8(a, RES_IRQ);
+	put16(a, 1u << irq);
+}

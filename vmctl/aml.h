@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * aml.h - an encoder for the little AML that a DSDT needs (ACPI 6.5, chapter 20)
+ *
+ * Blocks nest: aml_device() ... aml_end().  A buffer that is too small sets
+ * @overflow and takes no more bytes; the caller looks once, at the end.
+ */
+#ifndef VMCTL_AML_H
+#define VMCTL_AML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AML_MAX_DEPTH	8
+
+/**
+ * struct aml - a table body being written
+ * @buf: where to
+ * @room: bytes there
+ * @len: bytes written
+ * @depth: open blocks
+ * @start: of each open block: where its length goes
+ * @buffer: a block is a Buffer, whose size stands before its bytes
+ * @overflow: it did not fit
+ */
+struct aml {
+	uint8_t *buf;
+	size_t room;
+	size_t len;
+	unsigned int depth;
+	size_t start[AML_MAX_DEPTH];
+	bool buffer[AML_MAX_DEPTH];
+	bool overflow;
+};
+
+void aml_init(struct aml *a, void *buf, size_t room);
+
+/* Blocks; @name has four characters at most, or is "\\_SB" */
+void aml_scope(struct aml *a, const char *name);
+void aml_device(struct aml *a, const char *name);
+void aml_package(struct aml *a, uint8_t elements);
+void aml_resources(struct aml *a);
+void aml_end(struct aml *a);
+
+/* Name(@name, value): the value is what is written next */
+void aml_name(struct aml *a, const char *name);
+
+void aml_integer(struct aml *a, uint32_t value);
+void aml_string(struct aml *a, const char *s);
+
+/* "PNP0501" as the integer that ACPI takes for it */
+void aml_eisaid(struct aml *a, const char *id);
+
+/* In aml_resources() */
+void aml_ports(struct aml *a, uint16_t first, uint8_t count);
+void aml_irq(struct aml *a, unsigned int irq);
+
+#endif /* VMCTL_AML_H */

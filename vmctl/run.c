@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmctl run: a guest from its files to its end.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "acpi.h"
+#include "console.h"
+#include "run.h"
+
+static void kicked(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * All signals that mean something to vmctl are blocked in all threads, and read by the loop; but
+ * SIGUSR1, which the vCPU threads let in so that it takes them out of LODGE_VCPU_RUN.
+ */
+static void prepare_signals(void)
+{
+	static const int taken[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1,
+	};
+	struct sigaction kick = { .sa_handler = kicked };
+	sigset_t set;
+	unsigned int i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		sigaddset(&set, taken[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGUSR1, &kick, NULL);
+	/* a reader that has gone, or input that is not ours, is an errno */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTTIN, SIG_IGN);
+}
+
+static int build_acpi(struct vm *vm, struct boot *b)
+{
+	uint8_t *p = guestmem_ptr(&vm->mem, BOOT_ACPI, BOOT_HIGH - BOOT_ACPI);
+
+	b->rsdp = BOOT_ACPI;
+	if (p && acpi_build(p, BOOT_HIGH - BOOT_ACPI, BOOT_ACPI, vm->config->cpus))
+		return 0;
+	cmd_error(CMD_FAILED, "the ACPI tables do not fit");
+	return -1;
+}
+
+static int load(const struct run *r, struct vm *vm, struct boot *b)
+{
+	int failed;
+
+	*b = (struct boot){
+		.mem = &vm->mem, .image = r->image, .initrd = r->initrd, .nr_initrd = r->nr_initrd,
+		.cmdline = r->append, .flat = r->flat, .flat_addr = r->flat_addr,
+	};
+	if (r->firmware.name)
+		failed = boot_firmware(b, &r->firmware, vm->rom, vm->rom_size);
+	else if (build_acpi(vm, b))
+		return -1;
+	else
+		failed = boot_load(b);
+	if (failed)
+		cmd_error(CMD_FAILED, "%s", b->error);
+	return failed;
+}
+
+/* The image first: what is wrong with it can be told on any machine */
+static int prepare(struct run *r, struct vm *vm)
+{
+	static struct boot b;
+
+	if (vm_alloc(vm, &r->vm, r->firmware.len) || load(r, vm, &b))
+		return -1;
+	if (!r->restart)
+		run_free_files(r);
+	if (vm_create(vm))
+		return -1;
+	return vm_set_start(vm, &b);
+}
+
+static uint64_t deadline_of(const struct run *r)
+{
+	struct timespec now;
+
+	if (!r->timeout)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec + (uint64_t)(r->timeout * 1e9);
+}
+
+int cmd_run(const struct cmd_args *args)
+{
+	static struct run r;
+	static struct vm vm;
+	uint64_t deadline;
+	bool again = true;
+	int status = run_parse(&r, args);
+
+	if (!status)
+		status = run_read_files(&r);
+	if (status)
+		return status;
+	prepare_signals();
+	console_init();
+	deadline = deadline_of(&r);
+	while (again) {
+		again = false;
+		status = CMD_FAILED;
+		if (!prepare(&r, &vm))
+			status = run_loop(&r, &vm, deadline, &again);
+		vm_destroy(&vm);
+	}
+	return status;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * run.h - `vmctl run`: its options, and its parts
+ */
+#ifndef VMCTL_RUN_H
+#define VMCTL_RUN_H
+
+#include "boot.h"
+#include "cmd.h"
+#include "vm.h"
+
+/* Options without a letter */
+enum run_option {
+	RUN_REBOOT = 256,
+	RUN_CPU_FEATURE,
+	RUN_FLAT,
+	RUN_FIRMWARE,
+	RUN_HUGETLB,
+	RUN_THP,
+	RUN_KSM,
+	RUN_DEBUGCON,
+	RUN_STATS,
+};
+
+/* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
+#define RUN_TIMEOUT	124
+#define RUN_SIGNAL	128	/* + its number */
+#define RUN_PANIC	255
+
+#define RUN_MAX_FILES	64
+
+/**
+ * struct run - what the command line asks for
+ * @vm: for vm_create()
+ * @name: what vm.name points to
+ * @image: what to boot, or no name
+ * @firmware: likewise
+ * @initrd: initial RAM disks or modules
+ * @nr_initrd: how many
+ * @append: command line
+ * @flat: the image is flat, and belongs at @flat_addr
+ * @flat_addr: guest-physical
+ * @timeout: seconds, 0 for none
+ * @restart: a reset starts the guest again
+ * @debugcon: file for port 0xe9, or NULL
+ * @stats: print counters at the end
+ * @quiet: no word about how the guest ended
+ * @features: lists of --cpu-feature
+ */
+struct run {
+	struct vm_config vm;
+	char name[LODGE_NAME_LEN];
+	struct boot_file image;
+	struct boot_file firmware;
+	struct boot_file initrd[RUN_MAX_FILES];
+	unsigned int nr_initrd;
+	const char *append;
+	bool flat;
+	uint64_t flat_addr;
+	double timeout;
+	bool restart;
+	const char *debugcon;
+	bool stats;
+	bool quiet;
+	const char *features[RUN_MAX_FILES];
+};
+
+/* runopt.c; both return 0, or an exit status after having told the user */
+int run_parse(struct run *r, const struct cmd_args *args);
+int run_read_files(struct run *r);
+void run_free_files(struct run *r);
+
+/* runloop.c: from a VM that is ready to an exit status */
+int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again);
+
+#endif /* VMCTL_RUN_H */

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command line of `vmctl run`, and the files it names.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define DEFAULT_MEMORY	(512ULL << 20)
+#define HUGE_PAGE	(2ULL << 20)
+#define MAX_MEMORY	(1ULL << 46)
+#define MAX_FILE	(4ULL << 30)
+
+/* "512M", "2G"; without a letter MiB; 0 if it is none */
+static uint64_t parse_size(const char *s)
+{
+	static const char letters[] = "kMGT";
+	unsigned int shift = 20;
+	const char *letter;
+	uint64_t n;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return 0;
+	errno = 0;
+	n = strtoull(s, &end, 10);
+	if (*end) {
+		letter = strchr(letters, *end == 'K' ? 'k' : *end == 'k' ? 'k' :
+				toupper((unsigned char)*end));
+		if (!letter)
+			return 0;
+		shift = 10 * (letter - letters + 1);
+		end += 1 + (end[1] == 'i' || end[1] == 'I');
+		end += *end == 'B' || *end == 'b';
+	}
+	if (errno || *end || n > MAX_MEMORY >> shift)
+		return 0;
+	return n << shift;
+}
+
+static int set_memory(struct run *r, const char *value)
+{
+	uint64_t size = parse_size(value);
+
+	if (!size)
+		return cmd_error(CMD_USAGE, "--mem takes a size as 512M or 2G, not \"%s\"", value);
+	if (size < GUESTMEM_MIN)
+		return cmd_error(CMD_USAGE, "--mem %s is too little: a guest needs 2M at least", value);
+	if (size % 4096)
+		return cmd_error(CMD_USAGE, "--mem %s is no multiple of 4k", value);
+	r->vm.memory = size;
+	return CMD_OK;
+}
+
+static int set_cpus(struct run *r, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (!isdigit((unsigned char)*value) || *end || !n)
+		return cmd_error(CMD_USAGE, "--cpus takes a number, not \"%s\"", value);
+	if (n > VM_MAX_CPUS)
+		return cmd_error(CMD_USAGE, "--cpus %s is too many: a guest can have %d", value,
+				 VM_MAX_CPUS);
+	r->vm.cpus = n;
+	return CMD_OK;
+}
+
+static bool name_byte_valid(char c)
+{
+	return c > ' ' && c < 0x7f && c != '/';
+}
+
+static int set_name(struct run *r, const char *value)
+{
+	const char *p;
+
+	if (!*value || strlen(value) >= sizeof(r->name))
+		return cmd_error(CMD_USAGE, "--name takes 1 to %zu characters", sizeof(r->name) - 1);
+	for (p = value; *p; p++)
+		if (!name_byte_valid(*p))
+			return cmd_error(CMD_USAGE, "--name \"%s\": a name has no spaces, slashes or special characters",
+					 value);
+	strcpy(r->name, value);
+	return CMD_OK;
+}
+
+static int set_timeout(struct run *r, const char *value)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	if (end == value || *end || !isfinite(s) || s <= 0 || s > 1e9)
+		return cmd_error(CMD_USAGE, "--timeout takes seconds, not \"%s\"", value);
+	r->timeout = s;
+	return CMD_OK;
+}
+
+static int set_flat(struct run *r, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	r->flat_addr = strtoull(value, &end, 0);
+	if (!isdigit((unsigned char)*value) || *end || errno)
+		return cmd_error(CMD_USAGE, "--flat takes an address as 0x7c00, not \"%s\"", value);
+	r->flat = true;
+	return CMD_OK;
+}
+
+static int set_reboot(struct run *r, const char *value)
+{
+	r->restart = !strcmp(value, "restart");
+	if (r->restart || !strcmp(value, "exit"))
+		return CMD_OK;
+	return cmd_error(CMD_USAGE, "--reboot takes exit or restart, not \"%s\"", value);
+}
+
+static int set_pages(struct run *r, enum guestmem_pages pages)
+{
+	if (r->vm.pages != GUESTMEM_PLAIN && r->vm.pages != pages)
+		return cmd_error(CMD_USAGE, "--hugetlb, --thp and --ksm exclude each other");
+	r->vm.pages = pages;
+	return CMD_OK;
+}
+
+static int set_feature(struct run *r, const char *value)
+{
+	if (r->vm.nr_cpu_features == RUN_MAX_FILES)
+		return cmd_error(CMD_USAGE, "--cpu-feature stands there too often: use commas");
+	r->features[r->vm.nr_cpu_features++] = value;
+	return CMD_OK;
+}
+
+static int set_image(struct run *r, const char *value)
+{
+	if (r->image.name)
+		return cmd_error(CMD_USAGE, "two images, \"%s\" and \"%s\": run takes one",
+				 r->image.name, value);
+	r->image.name = value;
+	return CMD_OK;
+}
+
+/* Several command lines are one */
+static int add_append(struct run *r, const char *value)
+{
+	char *joined;
+
+	if (!r->append) {
+		r->append = value;
+		return CMD_OK;
+	}
+	if (asprintf(&joined, "%s %s", r->append, value) < 0)
+		return cmd_error(CMD_FAILED, "out of memory");
+	r->append = joined;
+	return CMD_OK;
+}
+
+static int add_initrd(struct run *r, const char *name, const char *args)
+{
+	if (r->nr_initrd == RUN_MAX_FILES)
+		return cmd_error(CMD_USAGE, "more than %d initial RAM disks or modules",
+				 RUN_MAX_FILES);
+	r->initrd[r->nr_initrd++] = (struct boot_file){ .name = name, .args = args };
+	return CMD_OK;
+}
+
+/*
+ * A file's name, or several with commas between; where there is no such file, what stands behind
+ * the first space is for the module.  A name with a comma or space in it wins if it exists.
+ */
+static int add_initrds(struct run *r, const char *value)
+{
+	char *list, *word, *space;
+	int status = CMD_OK;
+
+	if (!access(value, F_OK))
+		return add_initrd(r, value, "");
+	list = strdup(value);
+	if (!list)
+		return cmd_error(CMD_FAILED, "out of memory");
+	/* the names live as long as vmctl */
+	while (!status && (word = strsep(&list, ","))) {
+		space = access(word, F_OK) ? strchr(word, ' ') : NULL;
+		if (space)
+			*space++ = 0;
+		status = add_initrd(r, word, space ? space : "");
+	}
+	return status;
+}
+
+static int set_option(struct run *r, const struct cmd_value *v)
+{
+	switch (v->id) {
+	case 'k':
+		return set_image(r, v->value);
+	case 'i':
+		return add_initrds(r, v->value);
+	case 'a':
+		return add_append(r, v->value);
+	case 'm':
+		return set_memory(r, v->value);
+	case 'c':
+		return set_cpus(r, v->value);
+	case 'n':
+		return set_name(r, v->value);
+	case 't':
+		return set_timeout(r, v->value);
+	case 'q':
+		r->quiet = true;
+		return CMD_OK;
+	case RUN_REBOOT:
+		return set_reboot(r, v->value);
+	case RUN_CPU_FEATURE:
+		return set_feature(r, v->value);
+	case RUN_FLAT:
+		return set_flat(r, v->value);
+	case RUN_FIRMWARE:
+		r->firmware.name = v->value;
+		return CMD_OK;
+	case RUN_HUGETLB:
+		return set_pages(r, GUESTMEM_HUGETLB);
+	case RUN_THP:
+		return set_pages(r, GUESTMEM_THP);
+	case RUN_KSM:
+		return set_pages(r, GUESTMEM_KSM);
+	case RUN_DEBUGCON:
+		r->debugcon = v->value;
+		return CMD_OK;
+	case RUN_STATS:
+		r->stats = true;
+		return CMD_OK;
+	default:
+		return cmd_error(CMD_FAILED, "run has an option that it does not know");
+	}
+}
+
+/* After the file, as far as its name is fit for one */
+static void default_name(struct run *r)
+{
+	const char *file = r->image.name ? r->image.name : r->firmware.name;
+	const char *p = strrchr(file, '/');
+	size_t n = 0;
+
+	for (p = p ? p + 1 : file; *p && n < sizeof(r->name) - 1; p++)
+		r->name[n++] = name_byte_valid(*p) ? *p : '_';
+	r->name[n] = 0;
+}
+
+static int check(struct run *r)
+{
+	if (!r->image.name && !r->firmware.name)
+		return cmd_error(CMD_USAGE, "run what? Name a kernel: vmctl run IMAGE");
+	if (r->firmware.name && (r->image.name || r->nr_initrd || r->append || r->flat))
+		return cmd_error(CMD_USAGE, "--firmware starts the firmware alone: there is no way yet to hand it a kernel");
+	if (r->vm.pages == GUESTMEM_HUGETLB && r->vm.memory % HUGE_PAGE)
+		return cmd_error(CMD_USAGE, "with --hugetlb, --mem is a multiple of 2M");
+	return CMD_OK;
+}
+
+int run_parse(struct run *r, const struct cmd_args *args)
+{
+	int i, status;
+
+	*r = (struct run){ .vm = { .memory = DEFAULT_MEMORY, .cpus = 1 } };
+	r->vm.name = r->name;
+	r->vm.cpu_features = r->features;
+	for (i = 0; i < args->nr_values; i++) {
+		status = set_option(r, &args->values[i]);
+		if (status)
+			return status;
+	}
+	if (args->argc) {
+		status = set_image(r, args->argv[0]);
+		if (status)
+			return status;
+	}
+	status = check(r);
+	if (!status && !r->name[0])
+		default_name(r);
+	return status;
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+/* All of it, also of a pipe; 0 or an errno */
+static int read_all(int fd, struct boot_file *f)
+{
+	size_t room = 1 << 20, len = 0;
+	uint8_t *data, *more;
+	struct stat st;
+	ssize_t n;
+
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size < MAX_FILE)
+		room = st.st_size + 1;
+	data = malloc(room);
+	while (data) {
+		if (len == room) {
+			if (room >= MAX_FILE)
+				break;
+			room *= 2;
+			more = realloc(data, room);
+			if (!more)
+				break;
+			data = more;
+		}
+		n = read(fd, data + len, room - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		if (!n) {
+			f->data = data;
+			f->len = len;
+			return 0;
+		}
+		len += n;
+	}
+	n = !data ? ENOMEM : len == room ? EFBIG : errno;
+	free(data);
+	return n;
+}
+
+static int read_file(struct boot_file *f)
+{
+	int error, fd;
+
+	if (!f->name)
+		return CMD_OK;
+	if (!f->args)
+		f->args = "";
+	fd = open(f->name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cmd_error(CMD_FAILED, "%s: %s", f->name, strerror(errno));
+	error = read_all(fd, f);
+	close(fd);
+	if (error)
+		return cmd_error(CMD_FAILED, "%s: %s", f->name, strerror(error));
+	return CMD_OK;
+}
+
+static void free_file(struct boot_file *f)
+{
+	free((void *)f->data);
+	f->data = NULL;
+	f->len = 0;
+}
+
+/* When no guest will be made of them any more */
+void run_free_files(struct run *r)
+{
+	unsigned int i;
+
+	free_file(&r->image);
+	free_file(&r->firmware);
+	for (i = 0; i < r->nr_initrd; i++)
+		free_file(&r->initrd[i]);
+}
+
+int run_read_files(struct run *r)
+{
+	unsigned int i;
+	int status = read_file(&r->image);
+
+	if (!status)
+		status = read_file(&r->firmware);
+	for (i = 0; i < r->nr_initrd && !status; i++)
+		status = read_file(&r->initrd[i]);
+	return status;
+}
