@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct lodge_bus;
 struct lodge_irq;
 
 #define LODGE_IOAPIC_BASE	0xfec00000ULL
@@ -26,6 +27,7 @@ struct lodge_ioapic {
 	u64 entry[LODGE_IOAPIC_PINS];
 };
 
+int lodge_ioapic_attach(struct lodge_irq *irq, struct lodge_bus *memory);
 void lodge_ioapic_reset(struct lodge_ioapic *ioapic);
 u32 lodge_ioapic_read(struct lodge_irq *irq, u32 offset);
 void lodge_ioapic_write(struct lodge_irq *irq, u32 offset, u32 value);

@@ -10,9 +10,9 @@
 #ifndef LODGE_IRQ_LAPIC_H
 #define LODGE_IRQ_LAPIC_H
 
-#include <linux/hrtimer.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
+
+#include "timer.h"
 
 struct lodge_irq;
 struct lodge_lapic;
@@ -22,6 +22,33 @@ struct lodge_lapic;
 #define LODGE_LAPIC_MSR_FIRST	0x800		/* x2APIC registers, SDM table 11-6 */
 #define LODGE_LAPIC_MSR_LAST	0x8ff
 #define LODGE_LAPIC_BUS_HZ	1000000000ULL	/* of the timer before its divider */
+
+/* IA32_APIC_BASE (SDM Vol 3A, figure 11-26) */
+#define LODGE_LAPIC_BASE_BSP	0x100ULL
+#define LODGE_LAPIC_BASE_X2APIC	0x400ULL
+#define LODGE_LAPIC_BASE_ENABLE	0x800ULL
+
+/* Delivery modes (SDM Vol 3A, 11.6.1) */
+enum lodge_lapic_mode {
+	LODGE_LAPIC_FIXED,
+	LODGE_LAPIC_LOWEST,
+	LODGE_LAPIC_SMI,
+	LODGE_LAPIC_NMI = 4,
+	LODGE_LAPIC_INIT,
+	LODGE_LAPIC_STARTUP,
+	LODGE_LAPIC_EXTINT,
+};
+
+/* Entries of the local vector table; there is no CMCI */
+enum lodge_lapic_lvt {
+	LODGE_LVT_TIMER,
+	LODGE_LVT_THERMAL,
+	LODGE_LVT_PERF,
+	LODGE_LVT_LINT0,
+	LODGE_LVT_LINT1,
+	LODGE_LVT_ERROR,
+	LODGE_NR_LVTS,
+};
 
 /**
  * struct lodge_lapic_ops - what a vCPU provides to its APIC
@@ -45,29 +72,23 @@ struct lodge_lapic_ops {
  * struct lodge_lapic - a local APIC, embedded in its vCPU
  * @irq: the VM's interrupt controllers [I]
  * @ops: the vCPU's functions [I]
- * @id: number of the vCPU; x2APIC ID, and xAPIC ID after reset [I]
- * @base: IA32_APIC_BASE, written by the owner, read by any
- * @irr: requested vectors, set by any [a]
+ * @id: number of the vCPU; x2APIC ID, and xAPIC ID, which is read-only [I]
+ * @base: IA32_APIC_BASE [o]
+ * @irr: requested vectors [a]
  * @tmr: level-triggered ones of those that were requested last [a]
- * @isr: vectors in service [o]
- * @xapic_id: xAPIC ID register, bits 31:24 [o], read by any
+ * @isr: vectors in service, owner only
  * @tpr: task-priority register [o]
- * @ldr: logical destination as the guest sees it [o], read by any
- * @dfr: destination format, xAPIC mode [o], read by any
- * @svr: spurious-interrupt vector [o], read by any
- * @esr: error status, latched by a write [o]
+ * @ldr: logical destination in xAPIC mode [o]
+ * @dfr: destination format in xAPIC mode [o]
+ * @svr: spurious-interrupt vector [o]
+ * @esr: error status, latched by a write, owner only
  * @esr_pending: errors since that write [a]
- * @icr: interrupt command [o]
- * @lvt: timer, thermal, performance, LINT0, LINT1, error, CMCI [o], read by any
- * @divide: divide configuration [o]
- * @initial_count: of the timer [o]
- * @deadline: IA32_TSC_DEADLINE, 0 if not armed [o]
- * @armed_at: when the count started, ns of CLOCK_MONOTONIC [o]
+ * @icr: interrupt command, owner only
+ * @lvt: local vector table [o]
+ * @extint: an I/O APIC has sent an ExtINT message [a]
  * @timer: one-shot, periodic and TSC-deadline timer
- * @period: ns, 0 if not periodic [o]
- * @tsc_offset: guest's TSC minus the host's, may change while the APIC is in use [I]
  *
- * [I] constant after creation, [o] the owner, [a] atomic.
+ * [I] constant after creation, [o] written by the owner, read by any, [a] atomic.
  */
 struct lodge_lapic {
 	struct lodge_irq *irq;
@@ -77,29 +98,23 @@ struct lodge_lapic {
 	unsigned long irr[4];
 	unsigned long tmr[4];
 	unsigned long isr[4];
-	u32 xapic_id;
 	u32 tpr;
 	u32 ldr;
 	u32 dfr;
 	u32 svr;
 	u32 esr;
-	u32 esr_pending;
+	unsigned long esr_pending;
 	u64 icr;
-	u32 lvt[7];
-	u32 divide;
-	u32 initial_count;
-	u64 deadline;
-	u64 armed_at;
-	struct hrtimer timer;
-	u64 period;
-	const u64 *tsc_offset;
+	u32 lvt[LODGE_NR_LVTS];
+	bool extint;
+	struct lodge_timer timer;
 };
 
 /**
  * struct lodge_lapic_message - an interrupt message to local APICs
  * @dest: destination, x2APIC or xAPIC format as @dest_wide says
  * @vector: 0 to 255
- * @mode: delivery mode, 0 to 7 (SDM Vol 3A, 11.6.1)
+ * @mode: enum lodge_lapic_mode
  * @logical: destination mode
  * @level: level-triggered
  * @dest_wide: @dest is 32 bits wide; broadcast is all ones of the width
@@ -128,6 +143,7 @@ u32 lodge_lapic_read(struct lodge_lapic *lapic, u32 offset);
 void lodge_lapic_write(struct lodge_lapic *lapic, u32 offset, u32 value);
 u64 lodge_lapic_read_deadline(struct lodge_lapic *lapic);
 void lodge_lapic_write_deadline(struct lodge_lapic *lapic, u64 value);
+void lodge_lapic_offset_changed(struct lodge_lapic *lapic);
 u8 lodge_lapic_cr8(const struct lodge_lapic *lapic);
 void lodge_lapic_set_cr8(struct lodge_lapic *lapic, u8 cr8);
 
@@ -139,5 +155,7 @@ bool lodge_lapic_takes_extint(const struct lodge_lapic *lapic);
 
 /* any */
 bool lodge_lapic_deliver(struct lodge_irq *irq, const struct lodge_lapic_message *m);
+void lodge_lapic_lint0(struct lodge_lapic *lapic);
+void lodge_lapic_timer_expired(struct lodge_timer *timer, u8 vector);
 
 #endif /* LODGE_IRQ_LAPIC_H */

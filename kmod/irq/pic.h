@@ -7,6 +7,8 @@
 struct lodge_bus;
 struct lodge_irq;
 
+#define LODGE_PIC_LINES		16
+
 /**
  * struct lodge_pic_chip - one 8259A
  * @irr: requests
@@ -15,8 +17,9 @@ struct lodge_irq;
  * @level: state of the inputs
  * @elcr: level-triggered inputs
  * @base: vector of input 0
- * @init: which initialisation word is expected next, 0 if none
+ * @init: which initialisation word is expected next, 2 to 4, 0 if none
  * @need_icw4: ICW1 has announced it
+ * @single: ICW1 has told that there is no other chip, so no ICW3
  * @priority: input of the highest priority
  * @read_isr: a read gives ISR, else IRR
  * @poll: the next read is a poll
@@ -34,6 +37,7 @@ struct lodge_pic_chip {
 	u8 base;
 	u8 init;
 	bool need_icw4;
+	bool single;
 	u8 priority;
 	bool read_isr;
 	bool poll;

@@ -22,9 +22,11 @@ struct lodge_bus;
  * @lock: guards @ioapic and @pic; taken in any context, interrupts saved
  * @ioapic: I/O APIC, 24 pins [L]
  * @pic: pair of 8259A [L]
- * @lapic: by vCPU number; set by lodge_lapic_publish(), read under RCU
+ * @lapic: by vCPU number; set by lodge_lapic_publish(), read under RCU [L]
+ * @nr_lapics: the highest number that was ever there, plus 1 [L]
+ * @turn: who is first asked for the next lowest-priority interrupt
  *
- * [L] @lock.  Under it messages may be delivered to local APICs; a local APIC
+ * [L] @lock, to write.  Under it messages may be delivered to local APICs; a local APIC
  * calls lodge_route_eoi() with no lock of its own held.
  */
 struct lodge_irq {
@@ -32,6 +34,8 @@ struct lodge_irq {
 	struct lodge_ioapic ioapic;
 	struct lodge_pic pic;
 	struct lodge_lapic __rcu *lapic[LODGE_IRQ_MAX_LAPICS];
+	u32 nr_lapics;
+	u32 turn;
 };
 
 int lodge_route_init(struct lodge_irq *irq, struct lodge_bus *ports, struct lodge_bus *memory);
@@ -39,6 +43,7 @@ void lodge_route_reset(struct lodge_irq *irq);
 void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level);
 void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data);
 void lodge_route_eoi(struct lodge_irq *irq, u8 vector);
+void lodge_route_pic_output(struct lodge_irq *irq, bool was);
 bool lodge_route_extint_waits(const struct lodge_irq *irq);
 int lodge_route_extint_take(struct lodge_irq *irq);
 
