@@ -36,12 +36,12 @@
 
 /* ---- the device's side --------------------------------------------------- */
 
-/*
- * A waiter has queued itself before it looks for bytes under the lock, so who is
- * not seen here will see the byte.
- */
 static void wake_reader(struct lodge_console *con)
 {
+	/*
+	 * A waiter has queued itself before it looks for bytes under the lock, so
+	 * who is not seen here will see the byte
+	 */
 	if (!waitqueue_active(&con->wait))
 		return;
 	if (con->out_head - con->out_tail == OUT_SIZE / 2) {

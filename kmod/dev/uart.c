@@ -10,8 +10,7 @@
  * Source: National Semiconductor, PC16550D data sheet (1995), section 8.
  */
 #ifdef __KERNEL__
-#include <linux/kernel.h>
-#include <linux/nospec.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "../irq/route.h"
@@ -445,13 +444,4 @@ int lodge_uart_attach(struct lodge_uart *uart, struct lodge_bus *ports, struct l
 	uart->con = con;
 	uart->divisor = 1;
 	return lodge_bus_add(ports, &range);
-}
-
-/**
- * lodge_uart_detach - mirror of lodge_uart_attach()
- * @uart: that nobody uses any more; its console is still there
- */
-void lodge_uart_detach(struct lodge_uart *uart)
-{
-	clear_rx(uart);
 }

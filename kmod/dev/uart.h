@@ -68,6 +68,5 @@ struct lodge_uart {
 int lodge_uart_attach(struct lodge_uart *uart, struct lodge_bus *ports, struct lodge_irq *irq,
 		      struct lodge_console *con);
 void lodge_uart_changed(void *uart);
-void lodge_uart_detach(struct lodge_uart *uart);
 
 #endif /* LODGE_DEV_UART_H */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The machine around the processors: interrupt controllers and chipset.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+
+#include "alloc.h"
+#include "dev/bus.h"
+#include "machine.h"
+
+/**
+ * lodge_machine_create - interrupt controllers and chipset of a VM
+ * @ports: gets the machine's ports; of no use after a failure
+ * @memory: gets its device memory; likewise
+ *
+ * Return: the machine, or an ERR_PTR: -ENOMEM, or what lodge_bus_add() returned.
+ */
+struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory)
+{
+	struct lodge_machine *m = lodge_alloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	err = lodge_route_init(&m->irq, ports, memory);
+	if (err)
+		goto err_free;
+	err = lodge_console_create(&m->serial, lodge_uart_changed, &m->uart);
+	if (err)
+		goto err_free;
+	err = lodge_console_create(&m->debug, NULL, NULL);
+	if (err)
+		goto err_serial;
+	err = lodge_uart_attach(&m->uart, ports, &m->irq, &m->serial);
+	if (err)
+		goto err_debug;
+	err = lodge_pit_attach(&m->pit, ports, &m->irq);
+	if (err)
+		goto err_debug;
+	err = lodge_rtc_attach(&m->rtc, ports, &m->irq);
+	if (err)
+		goto err_debug;
+	err = lodge_pm_attach(&m->pm, ports, &m->irq);
+	if (err)
+		goto err_debug;
+	return m;
+
+	/* no guest has run, so no device has a timer under way */
+err_debug:
+	lodge_console_destroy(&m->debug);
+err_serial:
+	lodge_console_destroy(&m->serial);
+err_free:
+	kfree(m);
+	return ERR_PTR(err);
+}
+
+/**
+ * lodge_machine_destroy - mirror of lodge_machine_create()
+ * @machine: of a VM that has no vCPU and no open console any more; may sleep
+ */
+void lodge_machine_destroy(struct lodge_machine *machine)
+{
+	lodge_pm_detach(&machine->pm);
+	lodge_rtc_detach(&machine->rtc);
+	lodge_pit_detach(&machine->pit);
+	lodge_console_destroy(&machine->debug);
+	lodge_console_destroy(&machine->serial);
+	kfree(machine);
+}
