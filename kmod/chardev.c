@@ -244,10 +244,63 @@ err_fd:
 	return err;
 }
 
+static long vm_set_gsi(void *object, void *arg)
+{
+	const struct lodge_gsi *a = arg;
+	struct lodge_vm *vm = object;
+
+	if (!vm->machine)
+		return -ENODEV;
+	if (a->gsi >= LODGE_IOAPIC_PINS || a->level > 1 || a->pad)
+		return -EINVAL;
+	lodge_route_set_gsi(&vm->machine->irq, array_index_nospec(a->gsi, LODGE_IOAPIC_PINS),
+			    a->level);
+	return 0;
+}
+
+static long vm_msi(void *object, void *arg)
+{
+	const struct lodge_msi *a = arg;
+	struct lodge_vm *vm = object;
+
+	if (!vm->machine)
+		return -ENODEV;
+	if (a->address >> 20 != 0xfee)
+		return -EINVAL;
+	lodge_route_msi(&vm->machine->irq, a->address, a->data);
+	return 0;
+}
+
+static void put_vm(void *owner)
+{
+	lodge_vm_put(owner);
+}
+
+static long vm_console(void *object, void *arg)
+{
+	const struct lodge_open_console *a = arg;
+	struct lodge_vm *vm = object;
+	int fd;
+
+	if (!vm->machine)
+		return -ENODEV;
+	if (a->which > LODGE_CONSOLE_DEBUG || a->flags || a->pad)
+		return -EINVAL;
+	lodge_vm_get(vm);
+	fd = lodge_console_open(a->which == LODGE_CONSOLE_SERIAL ? &vm->machine->serial :
+				&vm->machine->debug, put_vm, vm);
+	if (fd < 0)
+		lodge_vm_put(vm);
+	return fd;
+}
+
 static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_SET_SLOT, struct lodge_slot, false, false, vm_set_slot),
 	CALL(LODGE_VM_GET_DIRTY, struct lodge_dirty_log, false, false, vm_get_dirty),
 	CALL(LODGE_VM_CREATE_VCPU, struct lodge_create_vcpu, false, false, vm_create_vcpu),
+	CALL(LODGE_VM_SET_GSI, struct lodge_gsi, false, false, vm_set_gsi),
+	CALL(LODGE_VM_MSI, struct lodge_msi, false, false, vm_msi),
+	CALL(LODGE_VM_CONSOLE, struct lodge_open_console, false, false, vm_console),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)

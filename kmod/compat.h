@@ -57,6 +57,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #define compat_guest_mode_handle_work(vcpu)	xfer_to_guest_mode_handle_work(vcpu)
 #endif
 
+/* ---- interprocessor interrupts ------------------------------------------- */
+
+/* smp_send_reschedule() has a tracepoint in it, which the caller must declare */
+#if __has_include(<trace/events/ipi.h>)
+#include <trace/events/ipi.h>
+#endif
+
 /* ---- speculative-execution defences -------------------------------------- */
 
 #ifdef X86_FEATURE_CLEAR_BHB_VMEXIT

@@ -77,12 +77,94 @@ static unsigned int access_of(const struct lodge_emul *e, unsigned int access)
 	return access | (e->cpl == 3 && !(access & LODGE_ACC_IMPLICIT) ? LODGE_ACC_USER : 0);
 }
 
+/**
+ * lodge_insn_end - have the run end as a device wants it
+ * @vcpu: locked, or in a window
+ * @end: not LODGE_BUS_DONE
+ * @value: what was written to the device
+ */
+void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value)
+{
+	struct lodge_run *run = vcpu->run;
+
+	if (end == LODGE_BUS_EXIT) {
+		run->exit_reason = LODGE_EXIT_DEBUG_EXIT;
+		run->debug_exit = value;
+		return;
+	}
+	run->exit_reason = LODGE_EXIT_SYSTEM;
+	run->system = (struct lodge_run_system){
+		.type = end == LODGE_BUS_POWEROFF ? LODGE_SYSTEM_POWEROFF :
+			end == LODGE_BUS_RESET ? LODGE_SYSTEM_RESET : LODGE_SYSTEM_PANIC,
+		.code = value,
+	};
+}
+
+/* The page of the local APIC, as long as that is in xAPIC mode */
+static bool is_lapic(const struct lodge_vcpu *vcpu, u64 gpa)
+{
+	const u64 mode = vcpu->s.apic_base & (MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE);
+
+	return vcpu->vm->machine && gpa - LODGE_LAPIC_BASE < LODGE_LAPIC_SIZE &&
+	       mode == MSR_IA32_APICBASE_ENABLE;
+}
+
+/* Registers are 32 bits wide, 16 bytes apart, and want whole accesses (SDM Vol 3A, 11.4.1) */
+static u64 lapic_read(struct lodge_vcpu *vcpu, u32 offset, unsigned int len)
+{
+	u64 value = lodge_lapic_read(&vcpu->lapic, offset & ~0xf);
+
+	return (offset & 0xf) + len > 4 ? 0 : value >> (offset & 0xf) * 8;
+}
+
+/* A device of the kernel's own, or nobody in a closed VM; false: user space's matter */
+static bool own_read(struct lodge_vcpu *vcpu, u64 gpa, void *buf, unsigned int len)
+{
+	const struct lodge_bus_range *r;
+	u64 value = ~0ULL;
+
+	if (is_lapic(vcpu, gpa)) {
+		value = lapic_read(vcpu, gpa - LODGE_LAPIC_BASE, len);
+	} else {
+		r = lodge_bus_find(&vcpu->vm->memory, gpa, len);
+		if (r && r->ops->read)
+			value = r->ops->read(r->dev, gpa - r->first, len);
+		else if (!(vcpu->vm->flags & LODGE_VM_CLOSED))
+			return false;
+	}
+	memcpy(buf, &value, len);
+	return true;
+}
+
+static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigned int len)
+{
+	const struct lodge_bus_range *r;
+	enum lodge_bus_end end;
+	u64 value = 0;
+
+	memcpy(&value, buf, len);
+	if (is_lapic(vcpu, gpa)) {
+		if (len >= 4 && !(gpa & 0xf))
+			lodge_lapic_write(&vcpu->lapic, gpa - LODGE_LAPIC_BASE, value);
+		return true;
+	}
+	r = lodge_bus_find(&vcpu->vm->memory, gpa, len);
+	if (!r || !r->ops->write)
+		return vcpu->vm->flags & LODGE_VM_CLOSED;
+	end = r->ops->write(r->dev, gpa - r->first, len, value);
+	if (end != LODGE_BUS_DONE)
+		lodge_insn_end(vcpu, end, value);
+	return true;
+}
+
 /* A read outside memory: answered by user space before, or to be asked of it */
 static int device_read(struct lodge_vcpu *vcpu, u64 gpa, void *buf, unsigned int len)
 {
 	struct lodge_insn_state *st = &vcpu->insn;
 	struct lodge_run_mmio *mmio = &vcpu->run->mmio;
 
+	if (own_read(vcpu, gpa, buf, len))
+		return LODGE_EMUL_DONE;
 	if (st->next_read < st->nr_reads) {
 		const struct lodge_insn_access *a = &st->read[st->next_read];
 
@@ -109,6 +191,8 @@ static int device_write(struct lodge_emul *e, u64 gpa, const void *buf, unsigned
 	struct lodge_insn_state *st = &vcpu->insn;
 	struct lodge_insn_access *a = &st->write[st->nr_writes];
 
+	if (own_write(vcpu, gpa, buf, len))
+		return LODGE_EMUL_DONE;
 	if (st->nr_writes == LODGE_INSN_ACCESSES)
 		return LODGE_EMUL_UNSUPPORTED;
 	*a = (struct lodge_insn_access){ .gpa = gpa, .len = len };
@@ -248,10 +332,14 @@ static int op_io_in(struct lodge_emul *e, u16 port, unsigned int size, void *buf
 
 	if (r && r->ops->read) {
 		for (i = 0; i < count; i++) {
-			u32 v = r->ops->read(r->dev, port - r->first, size);
+			u64 v = r->ops->read(r->dev, port - r->first, size);
 
 			memcpy(buf + i * size, &v, size);
 		}
+		return LODGE_EMUL_DONE;
+	}
+	if (vcpu->vm->flags & LODGE_VM_CLOSED) {
+		memset(buf, 0xff, size * count);
 		return LODGE_EMUL_DONE;
 	}
 	if (vcpu->insn.string_bytes) {
@@ -274,20 +362,21 @@ static int op_io_out(struct lodge_emul *e, u16 port, unsigned int size, const vo
 {
 	struct lodge_vcpu *vcpu = e->priv;
 	const struct lodge_bus_range *r = lodge_bus_find(&vcpu->vm->bus, port, size);
+	enum lodge_bus_end end;
 	unsigned int i;
 
 	for (i = 0; r && r->ops->write && i < count; i++) {
 		u32 v = 0;
 
 		memcpy(&v, buf + i * size, size);
-		if (r->ops->write(r->dev, port - r->first, size, v) == LODGE_BUS_DONE)
+		end = r->ops->write(r->dev, port - r->first, size, v);
+		if (end == LODGE_BUS_DONE)
 			continue;
-		vcpu->run->debug_exit = v;
-		vcpu->run->exit_reason = LODGE_EXIT_DEBUG_EXIT;
+		lodge_insn_end(vcpu, end, v);
 		e->stop = true;
 		return LODGE_EMUL_DONE;
 	}
-	if (r && r->ops->write)
+	if ((r && r->ops->write) || (vcpu->vm->flags & LODGE_VM_CLOSED))
 		return LODGE_EMUL_DONE;
 	memcpy(port_data(vcpu), buf, size * count);
 	ask_port(vcpu, port, size, false, count);

@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "dev/bus.h"
+
 struct lodge_emul;
 struct lodge_vcpu;
 
@@ -63,6 +65,7 @@ int lodge_insn_create(struct lodge_vcpu *vcpu);
 void lodge_insn_destroy(struct lodge_vcpu *vcpu);
 int lodge_insn_emulate(struct lodge_vcpu *vcpu);
 int lodge_insn_port(struct lodge_vcpu *vcpu, u16 port, u8 width, bool in);
+void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value);
 int lodge_insn_complete(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_INSN_H */

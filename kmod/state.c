@@ -64,6 +64,7 @@ long lodge_state_get_sregs(void *object, void *arg)
 		return err;
 	*s = vcpu->s;
 	s->size = size;
+	s->cr8 = lodge_cr_read8(vcpu);
 	return 0;
 }
 

@@ -7,24 +7,37 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "alloc.h"
+#include "compat.h"
+#include "events.h"
 #include "guestwork.h"
 #include "vm.h"
 #include "vmx/vmx.h"
 #include "x86/cr.h"
 
-static void reset(struct lodge_vcpu *vcpu)
+/**
+ * lodge_vcpu_reset_regs - general and system registers as after RESET and INIT
+ * @vcpu: locked or not yet published
+ */
+void lodge_vcpu_reset_regs(struct lodge_vcpu *vcpu)
 {
 	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
 	vcpu->gpr[LODGE_RDX] = 0x600;	/* family 6, as the processor signature */
 	vcpu->rip = 0xfff0;
 	vcpu->rflags = 2;
 	lodge_cr_reset(vcpu);
+}
+
+static void reset(struct lodge_vcpu *vcpu)
+{
+	lodge_vcpu_reset_regs(vcpu);
 	lodge_msr_reset(&vcpu->msr, vcpu->vm->tsc_start);
 	lodge_debug_reset(&vcpu->debug);
 	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id);
@@ -48,7 +61,7 @@ struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id)
 		return ERR_PTR(-ENOMEM);
 	vcpu->id = id;
 	mutex_init(&vcpu->lock);
-	init_waitqueue_head(&vcpu->wait);
+	rcuwait_init(&vcpu->wait);
 	lodge_vm_get(vm);
 	vcpu->vm = vm;
 	vcpu->run = lodge_alloc_user(LODGE_RUN_SIZE);
@@ -64,6 +77,7 @@ struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id)
 	err = vmx_vcpu_create(vcpu);
 	if (err)
 		goto err_destroy;
+	lodge_events_create(vcpu);
 	return vcpu;
 
 err_destroy:
@@ -77,6 +91,7 @@ err_destroy:
  */
 void lodge_vcpu_destroy(struct lodge_vcpu *vcpu)
 {
+	lodge_events_destroy(vcpu);
 	vmx_vcpu_destroy(vcpu);
 	lodge_fpu_destroy(&vcpu->fpu);
 	lodge_insn_destroy(vcpu);
@@ -84,6 +99,7 @@ void lodge_vcpu_destroy(struct lodge_vcpu *vcpu)
 	lodge_vm_put(vcpu->vm);
 	/* a kick may have found it in the list just before it was taken out */
 	synchronize_rcu();
+	put_pid(rcu_dereference_protected(vcpu->thread, true));
 	kvfree(vcpu);
 }
 
@@ -93,7 +109,14 @@ static bool event_wakes(struct lodge_vcpu *vcpu)
 		return true;
 	if (atomic_read(&vcpu->nmi_pending) && !(vcpu->shadow & INTERRUPTIBILITY_NMI))
 		return true;
-	return READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu);
+	return READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu) &&
+	       lodge_events_irq_ready(vcpu);
+}
+
+/* Is there anything to be done before a vCPU that waits goes on waiting? */
+static bool told_to_move(struct lodge_vcpu *vcpu, u32 state)
+{
+	return READ_ONCE(vcpu->mp_state) != state || READ_ONCE(vcpu->requests);
 }
 
 /* Sleeps until there is something to run for; 0 or -EINTR */
@@ -101,15 +124,20 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 {
 	int err;
 
-	if (wait_event_interruptible(vcpu->wait,
-				     READ_ONCE(vcpu->mp_state) != LODGE_MP_WAIT_SIPI))
+	if (rcuwait_wait_event(&vcpu->wait, told_to_move(vcpu, LODGE_MP_WAIT_SIPI),
+			       TASK_INTERRUPTIBLE))
 		return -EINTR;
+	if (READ_ONCE(vcpu->requests))
+		return lodge_events_handle(vcpu);
 	err = vmx_state_fetch(vcpu, LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
 	if (err)
 		return err;
-	if (wait_event_interruptible(vcpu->wait, event_wakes(vcpu) ||
-				     READ_ONCE(vcpu->mp_state) != LODGE_MP_HALTED))
+	if (rcuwait_wait_event(&vcpu->wait,
+			       told_to_move(vcpu, LODGE_MP_HALTED) || event_wakes(vcpu),
+			       TASK_INTERRUPTIBLE))
 		return -EINTR;
+	if (READ_ONCE(vcpu->requests))
+		return lodge_events_handle(vcpu);
 	/* not if it was told to wait for a start meanwhile */
 	cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	return 0;
@@ -129,6 +157,11 @@ static int before_entry(struct lodge_vcpu *vcpu)
 			return LODGE_NEXT_USER;
 		}
 	}
+	if (READ_ONCE(vcpu->requests)) {
+		err = lodge_events_handle(vcpu);
+		if (err)
+			return err;
+	}
 	while (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE)) {
 		err = wait_runnable(vcpu);
 		if (err)
@@ -140,7 +173,7 @@ static int before_entry(struct lodge_vcpu *vcpu)
 static bool needs_care(const struct lodge_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->want_irq_window) ||
-	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE;
+	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE || READ_ONCE(vcpu->requests);
 }
 
 static int run_loop(struct lodge_vcpu *vcpu)
@@ -163,6 +196,61 @@ static int run_loop(struct lodge_vcpu *vcpu)
 	return next;
 }
 
+/* Remembers who runs the vCPU, for others to yield to */
+static void note_thread(struct lodge_vcpu *vcpu)
+{
+	struct pid *old = rcu_dereference_protected(vcpu->thread, lockdep_is_held(&vcpu->lock));
+
+	if (likely(old == task_pid(current)))
+		return;
+	rcu_assign_pointer(vcpu->thread, get_pid(task_pid(current)));
+	synchronize_rcu();
+	put_pid(old);
+}
+
+/* The thread of a vCPU that could run but does not, with a reference; else NULL */
+static struct task_struct *find_waiting(struct lodge_vm *vm, u32 id, struct lodge_vcpu *self)
+{
+	struct task_struct *task = NULL;
+	struct lodge_vcpu *to;
+
+	rcu_read_lock();
+	to = rcu_dereference(vm->vcpus[id]);
+	if (to && to != self && READ_ONCE(to->mode) != LODGE_VCPU_IN_GUEST &&
+	    READ_ONCE(to->mp_state) == LODGE_MP_RUNNABLE)
+		task = get_pid_task(rcu_dereference(to->thread), PIDTYPE_PID);
+	rcu_read_unlock();
+	return task;
+}
+
+/**
+ * lodge_vcpu_yield - the guest spins in a loop of PAUSEs: let another vCPU run
+ * @vcpu: locked, outside a window
+ *
+ * Each in its turn, so that the one that holds the lock has the CPU soon.
+ */
+void lodge_vcpu_yield(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	u32 first = READ_ONCE(vm->last_yield);
+	u32 i;
+
+	for (i = 1; i <= LODGE_MAX_VCPUS; i++) {
+		u32 id = (first + i) % LODGE_MAX_VCPUS;
+		struct task_struct *task = find_waiting(vm, id, vcpu);
+		bool done;
+
+		if (!task)
+			continue;
+		done = yield_to(task, true) > 0;
+		put_task_struct(task);
+		if (done) {
+			WRITE_ONCE(vm->last_yield, id);
+			return;
+		}
+	}
+}
+
 /**
  * lodge_vcpu_run - LODGE_VCPU_RUN
  * @vcpu: locked; the caller is a thread of the VM's owner
@@ -175,11 +263,12 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	struct lodge_run *run = vcpu->run;
 	int next;
 
+	note_thread(vcpu);
 	if (!(vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL))
 		cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	next = run_loop(vcpu);
 	vcpu->stats[LODGE_STAT_EXITS_USER]++;
-	run->cr8 = vcpu->s.cr8;
+	run->cr8 = lodge_cr_read8(vcpu);
 	run->if_flag = 0;
 	run->ready_for_irq = 0;
 	if (!(~vcpu->cached & (LODGE_PART_RFLAGS | LODGE_PART_SHADOW))) {
@@ -191,25 +280,23 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	return next < 0 ? next : 0;
 }
 
-static void acknowledge(void *unused)
-{
-}
-
-/*
- * Makes the vCPU look at its events: wakes it, or has it leave the guest.  The
- * caller has left the event before, with a full barrier after it.
+/**
+ * lodge_vcpu_kick - have the vCPU look at its events: wakes it, or gets it out of the guest
+ * @vcpu: need not be locked
+ *
+ * The caller has left the event before, with a full barrier after it.  Any
+ * context but an NMI, also inside a window.
  */
-static void kick(struct lodge_vcpu *vcpu)
+void lodge_vcpu_kick(struct lodge_vcpu *vcpu)
 {
 	int cpu;
 
-	if (wq_has_sleeper(&vcpu->wait)) {
-		wake_up(&vcpu->wait);
+	if (rcuwait_wake_up(&vcpu->wait))
 		return;
-	}
 	cpu = get_cpu();
+	/* the interrupt itself does it: nothing need be run by it */
 	if (READ_ONCE(vcpu->mode) == LODGE_VCPU_IN_GUEST && READ_ONCE(vcpu->cpu) != cpu)
-		smp_call_function_single(READ_ONCE(vcpu->cpu), acknowledge, NULL, 0);
+		smp_send_reschedule(READ_ONCE(vcpu->cpu));
 	put_cpu();
 }
 
@@ -226,12 +313,12 @@ int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector)
 		return -EINVAL;
 	vector = array_index_nospec(vector, 256);
 	set_bit(vector, vcpu->irr);
-	/* pairs with take_irq(), which clears the flag before it looks at the bits */
+	/* pairs with lodge_events_take_irq(), which clears the flag before it looks at the bits */
 	smp_mb__after_atomic();
 	WRITE_ONCE(vcpu->irq_waiting, true);
 	/* pairs with the barrier between a vCPU's mode and its look at events */
 	smp_mb();
-	kick(vcpu);
+	lodge_vcpu_kick(vcpu);
 	return 0;
 }
 
@@ -246,7 +333,7 @@ void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
 	atomic_add_unless(&vcpu->nmi_pending, 1, 2);
 	/* as in lodge_vcpu_interrupt() */
 	smp_mb__after_atomic();
-	kick(vcpu);
+	lodge_vcpu_kick(vcpu);
 }
 
 /**
@@ -259,5 +346,5 @@ void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state)
 	WRITE_ONCE(vcpu->mp_state, state);
 	/* as in lodge_vcpu_interrupt() */
 	smp_mb();
-	kick(vcpu);
+	lodge_vcpu_kick(vcpu);
 }

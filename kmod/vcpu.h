@@ -4,8 +4,8 @@
 
 #include <linux/atomic.h>
 #include <linux/mutex.h>
+#include <linux/rcuwait.h>
 #include <linux/types.h>
-#include <linux/wait.h>
 #include <linux/lodge.h>
 
 #include "insn.h"
@@ -101,11 +101,13 @@ struct lodge_exception {
  * @nmi_pending: NMIs to be delivered, 2 at most [a]
  * @irr: external interrupts to be delivered, a bit a vector [a]
  * @irq_waiting: an interrupt may be deliverable; set after @irr [a]
+ * @irq_bypassed: the interrupt taken last did not come from @lapic [v]
  * @requests: enum lodge_request [a]
  * @startup: vector of the last startup IPI [a]
  * @lapic: local APIC, with LODGE_VM_MACHINE; its @irr takes the place of @irr,
  *	which is left to interrupts that bypass it (ExtINT, LODGE_VCPU_INTERRUPT)
  * @mp_state: enum lodge_mp_state [a]
+ * @thread: that ran it last; written under @lock, read under RCU
  * @wait: where a halted vCPU sleeps
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
@@ -141,11 +143,13 @@ struct lodge_vcpu {
 	atomic_t nmi_pending;
 	unsigned long irr[4];
 	bool irq_waiting;
+	bool irq_bypassed;
 	unsigned long requests;
 	u8 startup;
 	struct lodge_lapic lapic;
 	u32 mp_state;
-	wait_queue_head_t wait;
+	struct pid __rcu *thread;
+	struct rcuwait wait;
 
 	struct lodge_insn_state insn;
 	u64 stats[LODGE_NR_STATS];
@@ -184,6 +188,9 @@ static inline bool lodge_vcpu_long_mode(const struct lodge_vcpu *vcpu)
 struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id);
 void lodge_vcpu_destroy(struct lodge_vcpu *vcpu);
 int lodge_vcpu_run(struct lodge_vcpu *vcpu);
+void lodge_vcpu_reset_regs(struct lodge_vcpu *vcpu);
+void lodge_vcpu_kick(struct lodge_vcpu *vcpu);
+void lodge_vcpu_yield(struct lodge_vcpu *vcpu);
 int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector);
 void lodge_vcpu_nmi(struct lodge_vcpu *vcpu);
 void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state);

@@ -17,6 +17,7 @@
 
 #include "alloc.h"
 #include "dev/debugport.h"
+#include "events.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -78,6 +79,34 @@ static bool name_valid(const char *name)
 	return len < LODGE_NAME_LEN && !memchr_inv(name + len, 0, LODGE_NAME_LEN - len);
 }
 
+static bool flags_valid(u32 flags)
+{
+	const u32 known = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE |
+			  LODGE_VM_CLOSED;
+
+	if ((flags & LODGE_VM_MACHINE) && !(flags & LODGE_VM_HLT_IN_KERNEL))
+		return false;
+	return !(flags & ~known);
+}
+
+static int attach_devices(struct lodge_vm *vm)
+{
+	if (vm->flags & LODGE_VM_MACHINE) {
+		vm->machine = lodge_machine_create(&vm->bus, &vm->memory);
+		if (IS_ERR(vm->machine))
+			return PTR_ERR(vm->machine);
+	}
+	if (!(vm->flags & LODGE_VM_DEBUG_PORTS))
+		return 0;
+	return lodge_debugport_attach(&vm->bus, vm->machine ? &vm->machine->debug : NULL);
+}
+
+static void detach_devices(struct lodge_vm *vm)
+{
+	if (!IS_ERR_OR_NULL(vm->machine))
+		lodge_machine_destroy(vm->machine);
+}
+
 /**
  * lodge_vm_create - LODGE_CREATE_VM
  * @arg: checked here
@@ -92,8 +121,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	struct lodge_vm *vm;
 	int err;
 
-	if (arg->flags & ~(LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS) ||
-	    !name_valid(arg->name))
+	if (!flags_valid(arg->flags) || !name_valid(arg->name))
 		return ERR_PTR(-EINVAL);
 	vm = lodge_alloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
@@ -105,18 +133,17 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	vm->id = atomic64_inc_return(&last_id);
 	vm->tsc_start = rdtsc();
 	memcpy(vm->name, arg->name, sizeof(vm->name));
-	if (vm->flags & LODGE_VM_DEBUG_PORTS) {
-		err = lodge_debugport_attach(&vm->bus);
-		if (err)
-			goto err_free;
-	}
+	err = attach_devices(vm);
+	if (err)
+		goto err_detach;
 	vmx_caps_ept(&ept);
 	err = lodge_mem_init(&vm->mem, &mem_ops, &ept);
 	if (err)
-		goto err_free;
+		goto err_detach;
 	return vm;
 
-err_free:
+err_detach:
+	detach_devices(vm);
 	kfree(vm);
 	return ERR_PTR(err);
 }
@@ -126,6 +153,7 @@ static void release(struct kref *ref)
 	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
 
 	lodge_mem_destroy(&vm->mem);
+	detach_devices(vm);
 	kfree(vm);
 }
 
@@ -161,6 +189,7 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 	mutex_lock(&vm->lock);
 	if (!rcu_access_pointer(vm->vcpus[vcpu->id])) {
 		rcu_assign_pointer(vm->vcpus[vcpu->id], vcpu);
+		lodge_events_publish(vcpu);
 		err = 0;
 	}
 	mutex_unlock(&vm->lock);

@@ -8,6 +8,7 @@
 #include <linux/lodge.h>
 
 #include "dev/bus.h"
+#include "machine.h"
 #include "mem.h"
 #include "vcpu.h"
 
@@ -19,8 +20,11 @@
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
  * @tsc_start: the host's TSC when the VM was made, the guest's 0 [I]
  * @name: may be empty [I]
+ * @last_yield: number of the vCPU that a spinning one has yielded to last; a hint
  * @mem: guest memory
  * @bus: ports handled in the kernel [I]
+ * @memory: device memory handled in the kernel [I]
+ * @machine: interrupt controllers and chipset, NULL without LODGE_VM_MACHINE [I]
  * @exit_code: written to the debug exit port, by vCPUs
  * @lock: guards the growth of @vcpus
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
@@ -35,8 +39,11 @@ struct lodge_vm {
 	u64 id;
 	u64 tsc_start;
 	char name[LODGE_NAME_LEN];
+	u32 last_yield;
 	struct lodge_mem mem;
 	struct lodge_bus bus;
+	struct lodge_bus memory;
+	struct lodge_machine *machine;
 	struct mutex lock;
 	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];
 };

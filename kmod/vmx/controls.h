@@ -56,7 +56,7 @@
 	X(7, PROC2_UNRESTRICTED_GUEST, REQ, "unrestricted guest") \
 	X(8, PROC2_APIC_REGISTERS, OFF, "APIC-register virtualization") \
 	X(9, PROC2_VIRTUAL_INTERRUPTS, OFF, "virtual-interrupt delivery") \
-	X(10, PROC2_PAUSE_LOOP, OFF, "PAUSE-loop exiting") \
+	X(10, PROC2_PAUSE_LOOP, OPT, "PAUSE-loop exiting") \
 	X(11, PROC2_RDRAND_EXITING, OFF, "RDRAND exiting") \
 	X(12, PROC2_INVPCID, OPT, "enable INVPCID") \
 	X(13, PROC2_VMFUNC, OFF, "enable VM functions") \

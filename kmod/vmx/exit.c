@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/printk.h>
 #include <asm/processor-flags.h>
+#include <uapi/linux/kvm_para.h>
 
 #include "../vm.h"
 #include "../x86/cr.h"
@@ -112,6 +113,11 @@ static int handle_hypercall(struct vmx_vcpu *vmx)
 	if (vmx_state_fetch(vcpu, LODGE_PART_SEGS))
 		return -EBUSY;
 	wide = in_64bit_mode(vcpu);
+	if (vcpu->vm->machine) {
+		skip(vmx);
+		vcpu->gpr[LODGE_RAX] = -KVM_ENOSYS;
+		return LODGE_NEXT_ENTER;
+	}
 	mask = wide ? ~0ULL : ~0u;
 	h->nr = vcpu->gpr[LODGE_RAX] & mask;
 	for (i = 0; i < ARRAY_SIZE(order); i++)
@@ -153,7 +159,7 @@ static int write_cr(struct lodge_vcpu *vcpu, unsigned int nr, u64 value)
 
 static u64 read_cr(const struct lodge_vcpu *vcpu, unsigned int nr)
 {
-	return nr == 8 ? vcpu->s.cr8 : vcpu->s.cr3;
+	return nr == 8 ? lodge_cr_read8(vcpu) : vcpu->s.cr3;
 }
 
 static int handle_cr(struct vmx_vcpu *vmx)
@@ -337,9 +343,11 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 		return handle_dr(vmx);
 	case VMX_EXIT_XSETBV:
 		return handle_xsetbv(vmx);
+	case VMX_EXIT_PAUSE:
+		lodge_vcpu_yield(vmx->vcpu);
+		return skip_or_gp(vmx, 0);
 	case VMX_EXIT_INVD:
 	case VMX_EXIT_WBINVD:
-	case VMX_EXIT_PAUSE:
 		return skip_or_gp(vmx, 0);
 	case VMX_EXIT_RDPMC:
 		return skip_or_gp(vmx, -EINVAL);

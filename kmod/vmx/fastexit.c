@@ -8,6 +8,7 @@
 #include <asm/processor-flags.h>
 
 #include "../vm.h"
+#include "../x86/cr.h"
 #include "caps.h"
 #include "ops.h"
 #include "vmx.h"
@@ -61,16 +62,35 @@ static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 	return VMX_FAST_ENTER;
 }
 
+static bool is_lapic_msr(u32 index)
+{
+	return index - LODGE_LAPIC_MSR_FIRST <= LODGE_LAPIC_MSR_LAST - LODGE_LAPIC_MSR_FIRST;
+}
+
+static int read_msr(struct vmx_vcpu *vmx, u32 index, u64 *value)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	if (vcpu->vm->machine) {
+		if (is_lapic_msr(index))
+			return lodge_lapic_read_msr(&vcpu->lapic, index, value);
+		if (index == MSR_IA32_TSC_DEADLINE) {
+			*value = lodge_lapic_read_deadline(&vcpu->lapic);
+			return 0;
+		}
+	}
+	if (unlikely(lodge_msr_part(index)))
+		vmx_state_read(vmx, lodge_msr_part(index));
+	return lodge_msr_read(vcpu, index, value);
+}
+
 static enum vmx_fast fast_rdmsr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
-	u32 index = vcpu->gpr[LODGE_RCX];
 	u64 value;
 
 	vcpu->stats[LODGE_STAT_MSR]++;
-	if (unlikely(lodge_msr_part(index)))
-		vmx_state_read(vmx, lodge_msr_part(index));
-	if (unlikely(lodge_msr_read(vcpu, index, &value))) {
+	if (unlikely(read_msr(vmx, vcpu->gpr[LODGE_RCX], &value))) {
 		lodge_vcpu_raise(vcpu, 13, true, 0);
 		return VMX_FAST_ENTER;
 	}
@@ -85,12 +105,21 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u32 index = vcpu->gpr[LODGE_RCX];
+	u64 value = vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX];
 
-	if (index != MSR_IA32_TSC_ADJUST && index != MSR_IA32_TSC)
+	if (vcpu->vm->machine && is_lapic_msr(index)) {
+		if (lodge_lapic_write_msr(&vcpu->lapic, index, value)) {
+			lodge_vcpu_raise(vcpu, 13, true, 0);
+			return VMX_FAST_ENTER;
+		}
+	} else if (vcpu->vm->machine && index == MSR_IA32_TSC_DEADLINE) {
+		lodge_lapic_write_deadline(&vcpu->lapic, value);
+	} else if (index == MSR_IA32_TSC_ADJUST || index == MSR_IA32_TSC) {
+		lodge_msr_write(vcpu, index, value);
+	} else {
 		return VMX_FAST_LEAVE;
+	}
 	vcpu->stats[LODGE_STAT_MSR]++;
-	lodge_msr_write(vcpu, index,
-			vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX]);
 	skip(vmx);
 	return VMX_FAST_ENTER;
 }
@@ -106,12 +135,10 @@ static enum vmx_fast fast_cr8(struct vmx_vcpu *vmx)
 		return VMX_FAST_LEAVE;
 	vcpu->stats[LODGE_STAT_CR]++;
 	if (CRQ_TYPE(q) == CRQ_TYPE_MOV_FROM) {
-		*gpr = vcpu->s.cr8;
-	} else if (*gpr > 15) {
+		*gpr = lodge_cr_read8(vcpu);
+	} else if (lodge_cr_write8(vcpu, *gpr)) {
 		lodge_vcpu_raise(vcpu, 13, true, 0);
 		return VMX_FAST_ENTER;
-	} else {
-		vcpu->s.cr8 = *gpr;
 	}
 	skip(vmx);
 	return VMX_FAST_ENTER;
@@ -138,11 +165,16 @@ static enum vmx_fast fast_io(struct vmx_vcpu *vmx)
 	if ((q & IOQ_IN) && r && r->ops->read) {
 		*rax = (*rax & ~mask) | (r->ops->read(r->dev, port - r->first, width) & mask);
 	} else if (!(q & IOQ_IN) && r && r->ops->write) {
-		if (r->ops->write(r->dev, port - r->first, width, *rax & mask) == LODGE_BUS_EXIT) {
-			vcpu->run->exit_reason = LODGE_EXIT_DEBUG_EXIT;
-			vcpu->run->debug_exit = *rax & (u32)mask;
+		u32 value = *rax & (u32)mask;
+		enum lodge_bus_end end = r->ops->write(r->dev, port - r->first, width, value);
+
+		if (unlikely(end != LODGE_BUS_DONE)) {
+			lodge_insn_end(vcpu, end, value);
 			ret = VMX_FAST_USER;
 		}
+	} else if (vcpu->vm->flags & LODGE_VM_CLOSED) {
+		if (q & IOQ_IN)
+			*rax = width == 4 ? 0xffffffff : *rax | mask;
 	} else {
 		lodge_insn_port(vcpu, port, width, q & IOQ_IN);
 		ret = VMX_FAST_USER;

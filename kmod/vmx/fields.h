@@ -55,6 +55,8 @@
 #define VMCS_ENTRY_ERROR_CODE		0x4018
 #define VMCS_ENTRY_INSN_LEN		0x401a
 #define VMCS_PROC2_CONTROLS		0x401e
+#define VMCS_PLE_GAP			0x4020
+#define VMCS_PLE_WINDOW			0x4022
 /* 32-bit read-only */
 #define VMCS_INSN_ERROR			0x4400
 #define VMCS_EXIT_REASON		0x4402

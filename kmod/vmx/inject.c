@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <asm/processor-flags.h>
 
+#include "../events.h"
 #include "caps.h"
 #include "ops.h"
 #include "vmx.h"
@@ -44,28 +45,6 @@ static void inject_exception(struct vmx_vcpu *vmx)
 	vcpu->exception.pending = false;
 }
 
-/* The highest vector waiting, taken off; -1 if there is none */
-static int take_irq(struct lodge_vcpu *vcpu)
-{
-	int i;
-
-	/* cleared first: a vector set after this look sets it again */
-	/* barrier: pairs with lodge_vcpu_interrupt(), which sets the bit before the flag */
-	smp_store_mb(vcpu->irq_waiting, false);
-	for (i = 255; i >= 0; i--) {
-		if (!READ_ONCE(vcpu->irr[i / 64])) {
-			i &= ~63;
-			continue;
-		}
-		if (test_and_clear_bit(i, vcpu->irr)) {
-			if (!bitmap_empty(vcpu->irr, 256))
-				WRITE_ONCE(vcpu->irq_waiting, true);
-			return i;
-		}
-	}
-	return -1;
-}
-
 static void inject_one(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -78,7 +57,7 @@ static void inject_one(struct vmx_vcpu *vmx)
 		atomic_dec(&vcpu->nmi_pending);
 		inject(vmx, 2 | INTR_TYPE_NMI);
 	} else if (READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu)) {
-		vector = take_irq(vcpu);
+		vector = lodge_events_take_irq(vcpu);
 		if (vector >= 0)
 			inject(vmx, vector | INTR_TYPE_EXTERNAL);
 	}
@@ -105,7 +84,8 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
 	if (atomic_read(&vcpu->nmi_pending))
 		proc |= vcpu->shadow & INTERRUPTIBILITY_STI ? PROC_INTERRUPT_WINDOW :
 							      PROC_NMI_WINDOW;
-	if (READ_ONCE(vcpu->irq_waiting) || READ_ONCE(vcpu->run->want_irq_window))
+	if ((READ_ONCE(vcpu->irq_waiting) && lodge_events_irq_ready(vcpu)) ||
+	    READ_ONCE(vcpu->run->want_irq_window))
 		proc |= PROC_INTERRUPT_WINDOW;
 	if (proc != vmx->proc)
 		vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc = proc);
@@ -118,8 +98,7 @@ static void put_back(struct vmx_vcpu *vmx, u32 info, u32 error)
 
 	switch (info & INTR_TYPE_MASK) {
 	case INTR_TYPE_EXTERNAL:
-		set_bit(vector, vcpu->irr);
-		WRITE_ONCE(vcpu->irq_waiting, true);
+		lodge_events_return_irq(vcpu, vector);
 		break;
 	case INTR_TYPE_NMI:
 		atomic_add_unless(&vcpu->nmi_pending, 1, 2);

@@ -222,7 +222,7 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 		if (unlikely(vmx->exit.reason & VMX_EXIT_ENTRY_FAILED))
 			vmx_inject_cancel(vmx);
 		next = vmx_fastexit_handle(vmx);
-	} while (next == VMX_FAST_ENTER && --budget);
+	} while (next == VMX_FAST_ENTER && --budget && !READ_ONCE(vcpu->requests));
 	return next;
 }
 
@@ -278,7 +278,8 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 	WRITE_ONCE(vcpu->mode, LODGE_VCPU_IN_GUEST);
 	/* pairs with those who leave work and then look at the mode */
 	smp_mb();
-	if (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE)) {
+	if (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE ||
+		     READ_ONCE(vcpu->requests))) {
 		WRITE_ONCE(vcpu->mode, LODGE_VCPU_OUTSIDE);
 		local_irq_enable();
 		return LODGE_NEXT_ENTER;

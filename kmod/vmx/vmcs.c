@@ -100,6 +100,13 @@ void vmx_vmcs_exit(void)
 	free_page((unsigned long)msr_bitmap);
 }
 
+/*
+ * PAUSEs no further apart than this are one loop, and a loop of this length spins
+ * for a vCPU that does not run (SDM Vol 3C, 26.1.3), in ticks of the TSC.
+ */
+#define PLE_GAP		128
+#define PLE_WINDOW	4096
+
 static void setup_controls(struct vmx_vcpu *vmx)
 {
 	vmcs_write32(VMCS_PIN_CONTROLS, vmx_caps.pin);
@@ -122,6 +129,10 @@ static void setup_controls(struct vmx_vcpu *vmx)
 	if (vmx_caps.proc2 & PROC2_PML) {
 		vmcs_write64(VMCS_PML_ADDRESS, virt_to_phys(vmx->pml));
 		vmcs_write16(VMCS_PML_INDEX, VMX_PML_ENTRIES - 1);
+	}
+	if (vmx_caps.proc2 & PROC2_PAUSE_LOOP) {
+		vmcs_write32(VMCS_PLE_GAP, PLE_GAP);
+		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW);
 	}
 	if (vmx_caps.proc2 & PROC2_ENCLS_EXITING)
 		vmcs_write64(VMCS_ENCLS_BITMAP, ~0ULL);

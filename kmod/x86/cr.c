@@ -233,8 +233,22 @@ int lodge_cr_write8(struct lodge_vcpu *vcpu, u64 value)
 {
 	if (value & ~15ULL)
 		return -EINVAL;
-	vcpu->s.cr8 = value;
+	if (vcpu->vm->machine)
+		lodge_lapic_set_cr8(&vcpu->lapic, value);
+	else
+		vcpu->s.cr8 = value;
 	return 0;
+}
+
+/**
+ * lodge_cr_read8 - MOV from CR8
+ * @vcpu: locked
+ *
+ * Return: the task priority, 0 to 15.
+ */
+u64 lodge_cr_read8(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->vm->machine ? lodge_lapic_cr8(&vcpu->lapic) : vcpu->s.cr8;
 }
 
 /**
@@ -276,14 +290,18 @@ int lodge_cr_xsetbv(struct lodge_vcpu *vcpu, u32 index, u64 value)
 /**
  * lodge_cr_apic_base - WRMSR of IA32_APIC_BASE
  * @vcpu: locked
- * @value: kept, for user space that emulates the APIC
+ * @value: kept, for user space that emulates the APIC; or for ours
  *
  * Return: 0, or -EINVAL: #GP.
  */
 int lodge_cr_apic_base(struct lodge_vcpu *vcpu, u64 value)
 {
-	if (value & ~APIC_BASE_VALID)
+	if (vcpu->vm->machine) {
+		if (lodge_lapic_set_base(&vcpu->lapic, value))
+			return -EINVAL;
+	} else if (value & ~APIC_BASE_VALID) {
 		return -EINVAL;
+	}
 	vcpu->s.apic_base = value;
 	return 0;
 }
@@ -325,7 +343,8 @@ static bool control_valid(const struct lodge_sregs *s)
 	if ((s->cr4 & X86_CR4_PCIDE) && !lma)
 		return false;
 	return !(s->cr3 & GENMASK_ULL(63, boot_cpu_data.x86_phys_bits)) && s->cr8 <= 15 &&
-	       !(s->apic_base & ~APIC_BASE_VALID) && lodge_fpu_xcr0_valid(s->xcr0);
+	       !(s->apic_base & ~(APIC_BASE_VALID | X2APIC_ENABLE)) &&
+	       lodge_fpu_xcr0_valid(s->xcr0);
 }
 
 /**
@@ -342,6 +361,9 @@ int lodge_cr_set(struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 		return -EINVAL;
 	if (pae_paging(s) && load_pdptes(vcpu, s->cr3))
 		return -EINVAL;
+	if (lodge_cr_apic_base(vcpu, s->apic_base))
+		return -EINVAL;
+	lodge_cr_write8(vcpu, s->cr8);
 	vcpu->s = *s;
 	vcpu->s.cr0 |= X86_CR0_ET;
 	vcpu->flush_tlb = true;

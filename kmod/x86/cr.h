@@ -13,6 +13,7 @@ void lodge_cr_reset(struct lodge_vcpu *vcpu);
 int lodge_cr_write0(struct lodge_vcpu *vcpu, u64 value);
 int lodge_cr_write3(struct lodge_vcpu *vcpu, u64 value);
 int lodge_cr_write4(struct lodge_vcpu *vcpu, u64 value);
+u64 lodge_cr_read8(const struct lodge_vcpu *vcpu);
 int lodge_cr_write8(struct lodge_vcpu *vcpu, u64 value);
 int lodge_cr_write_efer(struct lodge_vcpu *vcpu, u64 value);
 int lodge_cr_xsetbv(struct lodge_vcpu *vcpu, u32 index, u64 value);
