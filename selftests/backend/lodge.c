@@ -13,6 +13,7 @@
 #include "backend.h"
 
 #define DEBUG_CONSOLE_PORT	0xe9
+#define APIC_BASE_X2APIC	0x400
 
 #define CALL(fd, request, arg) backend_call(fd, request, (void *)(arg), #request)
 
@@ -53,13 +54,15 @@ static int set_sregs(struct machine *m)
 	s.cr3 = GUEST_PML4;
 	s.cr4 = 0x620;
 	s.efer = 0x500;
+	s.apic_base |= APIC_BASE_X2APIC;
 	return CALL(m->vcpu, LODGE_VCPU_SET_SREGS, &s);
 }
 
 static int create_with(int lodge, struct machine *m)
 {
 	struct lodge_create_vm create = {
-		.size = sizeof(create), .flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS,
+		.size = sizeof(create),
+		.flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE,
 	};
 	struct lodge_create_vcpu vcpu = { .size = sizeof(vcpu) };
 	struct lodge_info info = { .size = sizeof(info) };

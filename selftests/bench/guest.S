@@ -8,6 +8,11 @@
  */
 #include "guest.h"
 
+#define X2APIC_SVR		0x80f
+#define X2APIC_LVT_TIMER	0x832
+#define X2APIC_ICR		0x830
+#define MSR_TSC_DEADLINE	0x6e0
+
 	.section .rodata.guest, "a"
 	.globl	guest_start
 guest_start:
@@ -88,6 +93,41 @@ guest_\name:
 
 	loop	read_cr8
 	mov	%cr8, %rax
+	end_loop
+
+	/* x2APIC on; the timer's vector is that of the only interrupt, in TSC-deadline mode */
+	.globl	guest_apic_setup
+	.balign	16
+guest_apic_setup:
+	xor	%edx, %edx
+	mov	$X2APIC_SVR, %ecx
+	mov	$0x1ff, %eax
+	wrmsr
+	mov	$X2APIC_LVT_TIMER, %ecx
+	mov	$(2 << 17 | GUEST_VECTOR), %eax
+	wrmsr
+	mov	$PORT_DONE, %edx
+	out	%al, %dx
+	ud2
+
+	/* to itself, by the shorthand; STI lets it in after the NOP */
+	loop	ipi_self
+	mov	$X2APIC_ICR, %ecx
+	mov	$(1 << 18 | GUEST_VECTOR), %eax
+	xor	%edx, %edx
+	wrmsr
+	sti
+	nop
+	cli
+	end_loop
+
+	loop	deadline
+	rdtsc
+	mov	$MSR_TSC_DEADLINE, %ecx
+	wrmsr
+	sti
+	nop
+	cli
 	end_loop
 
 	loop	touch

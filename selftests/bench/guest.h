@@ -37,6 +37,7 @@ extern const unsigned char guest_on_nmi[], guest_on_irq[];
 extern const unsigned char guest_empty[], guest_cpuid[], guest_inb[], guest_inl[];
 extern const unsigned char guest_rdmsr[], guest_wrmsr[], guest_vmcall[];
 extern const unsigned char guest_write_cr8[], guest_read_cr8[];
+extern const unsigned char guest_apic_setup[], guest_ipi_self[], guest_deadline[];
 extern const unsigned char guest_touch[], guest_hlt[], guest_first[];
 #endif
 

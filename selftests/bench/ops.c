@@ -15,6 +15,7 @@
 #define MSR_TSC_ADJUST	0x3b
 #define FAULT_PAGES	512
 #define WAKE_SECONDS	60
+#define X2APIC_EOI_MSR	0x80b
 
 static struct guest_args *guest_args(struct machine *m)
 {
@@ -45,6 +46,25 @@ static int measure_loop(struct machine *m, const struct op *op, double *ticks)
 	if (run_loop(m, op->loop, op->n, value))
 		return -1;
 	*ticks = (double)guest_args(m)->ticks / op->n;
+	return 0;
+}
+
+/* Likewise, and each round takes one interrupt of the local APIC */
+static int measure_apic(struct machine *m, const struct op *op, double *ticks)
+{
+	struct guest_args *args = guest_args(m);
+	__u64 before;
+
+	args->eoi_msr = X2APIC_EOI_MSR;
+	if (run_loop(m, guest_apic_setup, 0, 0))
+		return -1;
+	before = args->wakeups;
+	if (run_loop(m, op->loop, op->n, 0))
+		return -1;
+	if (args->wakeups - before != op->n)
+		return fail("%s: %u rounds, %llu interrupts", op->name, op->n,
+			    (unsigned long long)(args->wakeups - before));
+	*ticks = (double)args->ticks / op->n;
 	return 0;
 }
 
@@ -165,6 +185,8 @@ const struct op ops[] = {
 	  .target = 400 },
 	{ "mov to cr8", measure_loop, guest_write_cr8, .n = 1000 },
 	{ "mov from cr8", measure_loop, guest_read_cr8, .n = 1000 },
+	{ "IPI to self", measure_apic, guest_ipi_self, .n = 500, .target = 1500 },
+	{ "TSC deadline, at once", measure_apic, guest_deadline, .n = 500, .target = 1500 },
 	{ "EPT fault, 4 KiB page present", measure_fault, guest_touch, .n = FAULT_PAGES,
 	  .target_ratio = 0.5 },
 	{ "HLT wake-up by NMI", measure_hlt, guest_hlt, .n = 200 },
