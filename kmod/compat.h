@@ -86,4 +86,23 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #define compat_ibpb_exit_to_user()	do { } while (0)
 #endif
 
+/* ---- split locks ---------------------------------------------------------- */
+
+#include <linux/kvm_types.h>
+#include <asm/cpu.h>
+
+/* Kernels that keep exports for KVM alone keep this one */
+#ifdef EXPORT_SYMBOL_FOR_KVM
+#define COMPAT_GUEST_SPLIT_LOCK		false
+static inline void compat_guest_split_lock(unsigned long ip)
+{
+}
+#else
+#define COMPAT_GUEST_SPLIT_LOCK		true
+static inline void compat_guest_split_lock(unsigned long ip)
+{
+	handle_guest_split_lock(ip);
+}
+#endif
+
 #endif /* LODGE_COMPAT_H */

@@ -144,7 +144,7 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 }
 
 /* With the VM's consent a halted vCPU waits in the kernel; else it is user space's matter */
-static int before_entry(struct lodge_vcpu *vcpu)
+static noinline int before_entry(struct lodge_vcpu *vcpu)
 {
 	int err;
 

@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
@@ -22,6 +23,22 @@ static char *disable = "";
 module_param(disable, charp, 0444);
 MODULE_PARM_DESC(disable,
 		 "Optional VMX features not to use, by name: disable=proc2_vpid,ept_ad");
+
+#ifdef LODGE_DEBUG
+static int unfit_cpu = -1;
+module_param(unfit_cpu, int, 0444);
+MODULE_PARM_DESC(unfit_cpu, "Debug: a CPU to be taken for one that lacks features of the others");
+
+static bool unfit(int cpu)
+{
+	return cpu == unfit_cpu;
+}
+#else
+static bool unfit(int cpu)
+{
+	return false;
+}
+#endif
 
 struct vmx_caps vmx_caps;
 static struct lodge_caps raw;
@@ -159,33 +176,33 @@ static const char *check_firmware(void)
 	return NULL;
 }
 
-static void read_msrs(void)
+static void read_msrs(struct lodge_caps *c)
 {
-	raw.msr_basic = lodge_hwmsr_read_safe(MSR_IA32_VMX_BASIC);
-	raw.msr_pin = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_PINBASED_CTLS);
-	raw.msr_proc = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_PROCBASED_CTLS);
-	raw.msr_exit = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_EXIT_CTLS);
-	raw.msr_entry = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_ENTRY_CTLS);
-	raw.msr_misc = lodge_hwmsr_read_safe(MSR_IA32_VMX_MISC);
-	if (raw.msr_proc >> 32 & PROC_SECONDARY)
-		raw.msr_proc2 = lodge_hwmsr_read_safe(MSR_IA32_VMX_PROCBASED_CTLS2);
-	if (raw.msr_proc2 >> 32 & (PROC2_EPT | PROC2_VPID))
-		raw.msr_ept_vpid = lodge_hwmsr_read_safe(MSR_IA32_VMX_EPT_VPID_CAP);
-	if (raw.msr_proc2 >> 32 & PROC2_VMFUNC)
-		raw.msr_vmfunc = lodge_hwmsr_read_safe(MSR_IA32_VMX_VMFUNC);
+	c->msr_basic = lodge_hwmsr_read_safe(MSR_IA32_VMX_BASIC);
+	c->msr_pin = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_PINBASED_CTLS);
+	c->msr_proc = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_PROCBASED_CTLS);
+	c->msr_exit = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_EXIT_CTLS);
+	c->msr_entry = lodge_hwmsr_read_safe(MSR_IA32_VMX_TRUE_ENTRY_CTLS);
+	c->msr_misc = lodge_hwmsr_read_safe(MSR_IA32_VMX_MISC);
+	if (c->msr_proc >> 32 & PROC_SECONDARY)
+		c->msr_proc2 = lodge_hwmsr_read_safe(MSR_IA32_VMX_PROCBASED_CTLS2);
+	if (c->msr_proc2 >> 32 & (PROC2_EPT | PROC2_VPID))
+		c->msr_ept_vpid = lodge_hwmsr_read_safe(MSR_IA32_VMX_EPT_VPID_CAP);
+	if (c->msr_proc2 >> 32 & PROC2_VMFUNC)
+		c->msr_vmfunc = lodge_hwmsr_read_safe(MSR_IA32_VMX_VMFUNC);
 }
 
-static void fill_words(struct vmx_word *w)
+static void fill_words(const struct lodge_caps *c, struct vmx_word *w)
 {
 #define WORD(list, msr, field) \
 	((struct vmx_word){ list, ARRAY_SIZE(list), (u32)(msr), (msr) >> 32, &vmx_caps.field })
-	w[0] = WORD(pin_controls, raw.msr_pin, pin);
-	w[1] = WORD(proc_controls, raw.msr_proc, proc);
-	w[2] = WORD(proc2_controls, raw.msr_proc2, proc2);
-	w[3] = WORD(exit_controls, raw.msr_exit, exit);
-	w[4] = WORD(entry_controls, raw.msr_entry, entry);
+	w[0] = WORD(pin_controls, c->msr_pin, pin);
+	w[1] = WORD(proc_controls, c->msr_proc, proc);
+	w[2] = WORD(proc2_controls, c->msr_proc2, proc2);
+	w[3] = WORD(exit_controls, c->msr_exit, exit);
+	w[4] = WORD(entry_controls, c->msr_entry, entry);
 	/* a plain mask: nothing of it must be set */
-	w[5] = WORD(ept_caps, raw.msr_ept_vpid << 32, ept);
+	w[5] = WORD(ept_caps, c->msr_ept_vpid << 32, ept);
 #undef WORD
 }
 
@@ -209,6 +226,68 @@ static void settle_dependencies(void)
 	}
 }
 
+static bool word_fits(const struct vmx_word *w)
+{
+	unsigned int i;
+
+	if ((*w->out & ~w->may) || (w->must & ~*w->out))
+		return false;
+	/* those that change at run time are not in the value */
+	for (i = 0; i < w->nr; i++)
+		if (w->controls[i].need == DYN && !(w->may & BIT(w->controls[i].bit)))
+			return false;
+	return true;
+}
+
+/**
+ * vmx_caps_fit - can this CPU do what was negotiated on another?
+ *
+ * Interrupts off.
+ *
+ * Return: true if so; CPUs may differ in what lodge does not use.
+ */
+bool vmx_caps_fit(void)
+{
+	u64 control = lodge_hwmsr_read_safe(MSR_IA32_FEAT_CTL);
+	struct lodge_caps here = { 0 };
+	struct vmx_word words[6];
+	unsigned int i;
+
+	if (unfit(smp_processor_id()))
+		return false;
+	if (!(control & FEAT_CTL_LOCKED) || !(control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
+		return false;
+	read_msrs(&here);
+	if (!(here.msr_basic & BIT_ULL(55)) ||
+	    (here.msr_basic & 0x7fffffff) != vmx_caps.revision)
+		return false;
+	if (!(here.msr_misc & BIT(14)) && (raw.msr_misc & BIT(14)))
+		return false;
+	fill_words(&here, words);
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (!word_fits(&words[i]))
+			return false;
+	return true;
+}
+
+static void check_cpu(void *other)
+{
+	if (!vmx_caps_fit())
+		atomic_set(other, smp_processor_id());
+}
+
+static int check_cpus(void)
+{
+	atomic_t other = ATOMIC_INIT(-1);
+
+	on_each_cpu(check_cpu, &other, 1);
+	if (atomic_read(&other) < 0)
+		return 0;
+	pr_err("cannot run here: CPU %d lacks VMX features that others have\n",
+	       atomic_read(&other));
+	return -EOPNOTSUPP;
+}
+
 /**
  * vmx_caps_init - read the capabilities of this processor, negotiate the controls
  *
@@ -227,12 +306,12 @@ int vmx_caps_init(void)
 	}
 	if (check_disable())
 		return -EINVAL;
-	read_msrs();
+	read_msrs(&raw);
 	if (!(raw.msr_basic & BIT_ULL(55))) {
 		pr_err("cannot run here: the processor has no true VMX controls\n");
 		return -EOPNOTSUPP;
 	}
-	fill_words(words);
+	fill_words(&raw, words);
 	negotiate_all(words, ARRAY_SIZE(words), missing, sizeof(missing));
 	if (missing[0]) {
 		pr_err("cannot run here: the processor lacks %s\n", missing);
@@ -242,7 +321,7 @@ int vmx_caps_init(void)
 	vmx_caps.revision = raw.msr_basic & 0x7fffffff;
 	vmx_caps.no_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !(raw.msr_misc & BIT(14));
 	vmx_caps.phys_bits = min_t(u32, boot_cpu_data.x86_phys_bits, 48);
-	return 0;
+	return check_cpus();
 }
 
 /**

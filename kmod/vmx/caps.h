@@ -51,6 +51,7 @@ struct vmx_caps {
 extern struct vmx_caps vmx_caps;
 
 int vmx_caps_init(void);
+bool vmx_caps_fit(void);
 void vmx_caps_describe(struct lodge_caps *caps);
 void vmx_caps_ept(struct lodge_ept_caps *ept);
 

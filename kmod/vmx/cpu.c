@@ -12,23 +12,19 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
-#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <asm/io.h>
-#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
-#include <asm/special_insns.h>
 
 #include "../alloc.h"
-#include "../x86/hwmsr.h"
 #include "caps.h"
 #include "cpu.h"
-#include "ops.h"
 
 static DEFINE_PER_CPU(u64 *, vmxon_region);
+DEFINE_PER_CPU(u64, vmx_cpu_vmxon_pa);
 
 #ifdef LODGE_DEBUG
 DEFINE_PER_CPU(struct vmx_op_counts, vmx_op_counts);
@@ -80,104 +76,71 @@ void vmx_report_error(const char *insn, unsigned long operand, int outcome)
 	pr_err_ratelimited("%s of %#lx failed: error %lu, %s\n", insn, operand, nr, text);
 }
 
-static void write_cr4(unsigned long cr4)
+/**
+ * vmx_cpu_begin_neighbour - part of vmx_cpu_open() where CR4.VMXE is set
+ * @w: of vmx_cpu_open()
+ *
+ * Return: 0, or -EBUSY after a log line.
+ */
+int vmx_cpu_begin_neighbour(struct vmx_window *w)
 {
-	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
-}
-
-static __always_inline int enter_root(struct vmx_window *w)
-{
-	u64 *region = this_cpu_read(vmxon_region);
 	int outcome;
 
-	/* VMXON would end the tracing behind perf's back */
-	if (unlikely(vmx_caps.no_pt) && lodge_hwmsr_read(MSR_IA32_RTIT_CTL) & RTIT_CTL_TRACEEN)
-		return -EBUSY;
-	write_cr4(w->cr4 | X86_CR4_VMXE);
-	outcome = vmx_op_vmxon(virt_to_phys(region));
+	w->their_vmcs = ~0ULL;
+	outcome = vmx_op_vmptrst(&w->their_vmcs);
 	if (likely(!outcome))
 		return 0;
-	write_cr4(w->cr4);
+	vmx_report_error("VMPTRST", 0, outcome);
+	return -EBUSY;
+}
+
+/**
+ * vmx_cpu_vmxon_failed - the end of vmx_cpu_open() after a VMXON without success
+ * @w: of vmx_cpu_open()
+ * @outcome: VMX_OP_FAILED or VMX_OP_FAULTED
+ *
+ * Return: -EBUSY.
+ */
+int vmx_cpu_vmxon_failed(const struct vmx_window *w, int outcome)
+{
+	vmx_cpu_write_cr4(w->cr4);
 	pr_err_ratelimited("VMXON %s on CPU %d\n",
 			   outcome == VMX_OP_FAULTED ? "faulted" : "failed", smp_processor_id());
 	return -EBUSY;
 }
 
-static __always_inline void leave_root(const struct vmx_window *w)
+/**
+ * vmx_cpu_load_failed - the end of vmx_cpu_open() after a VMPTRLD without success
+ * @w: of vmx_cpu_open()
+ * @vmcs: likewise
+ * @outcome: VMX_OP_FAILED or VMX_OP_FAULTED
+ *
+ * Return: -EBUSY.
+ */
+int vmx_cpu_load_failed(const struct vmx_window *w, u64 vmcs, int outcome)
 {
-	int outcome;
-
-	if (w->neighbour) {
-		if (w->their_vmcs != ~0ULL) {
-			outcome = vmx_op_vmptrld(w->their_vmcs);
-			if (unlikely(outcome))
-				vmx_report_error("VMPTRLD", w->their_vmcs, outcome);
-		}
-		return;
-	}
-	outcome = vmx_op_vmxoff();
-	if (unlikely(outcome))
-		vmx_report_error("VMXOFF", 0, outcome);
-	write_cr4(w->cr4);
-}
-
-static __always_inline int begin(struct vmx_window *w, u64 vmcs)
-{
-	int outcome;
-
-	lockdep_assert_irqs_disabled();
-	w->cr4 = __read_cr4();
-	w->vmcs = vmcs;
-	w->neighbour = w->cr4 & X86_CR4_VMXE;
-	if (!w->neighbour)
-		return enter_root(w);
-	outcome = vmx_op_vmptrst(&w->their_vmcs);
-	if (unlikely(outcome)) {
-		vmx_report_error("VMPTRST", 0, outcome);
-		return -EBUSY;
-	}
-	return 0;
+	vmx_report_error("VMPTRLD", vmcs, outcome);
+	vmx_cpu_end(w);
+	return -EBUSY;
 }
 
 /**
- * vmx_cpu_open - make @vmcs current on this CPU, in VMX operation
- * @w: filled in; goes to vmx_cpu_close()
- * @vmcs: physical address of a VMCS that is clear
+ * vmx_cpu_admit - have this CPU take part, if it can do what the others can
  *
- * Where CR4.VMXE is set already another hypervisor holds VMX; its current VMCS
- * is remembered and comes back at the end.  Interrupts are off, and stay off
- * until vmx_cpu_close().
+ * Interrupts off.  A CPU that came online after the module was loaded has not been
+ * looked at before its first window.
  *
  * Return: 0, or -EBUSY after a log line.
  */
-int vmx_cpu_open(struct vmx_window *w, u64 vmcs)
+int vmx_cpu_admit(void)
 {
-	int outcome;
-
-	if (unlikely(begin(w, vmcs)))
-		return -EBUSY;
-	outcome = vmx_op_vmptrld(vmcs);
-	if (unlikely(outcome)) {
-		vmx_report_error("VMPTRLD", vmcs, outcome);
-		leave_root(w);
+	if (!vmx_caps_fit()) {
+		pr_err_ratelimited("CPU %d lacks VMX features that others have, and runs no guest\n",
+				   smp_processor_id());
 		return -EBUSY;
 	}
+	this_cpu_write(vmx_cpu_vmxon_pa, virt_to_phys(this_cpu_read(vmxon_region)));
 	return 0;
-}
-
-/**
- * vmx_cpu_close - leave VMX operation, or give it back to whose it was
- * @w: from vmx_cpu_open()
- *
- * Our VMCS is clear afterwards, so it can be loaded on any CPU.
- */
-void vmx_cpu_close(struct vmx_window *w)
-{
-	int outcome = vmx_op_vmclear(w->vmcs);
-
-	if (unlikely(outcome))
-		vmx_report_error("VMCLEAR", w->vmcs, outcome);
-	leave_root(w);
 }
 
 /**
@@ -191,9 +154,9 @@ void vmx_cpu_close(struct vmx_window *w)
  */
 int vmx_cpu_prepare(struct vmx_window *w, u64 vmcs)
 {
-	if (begin(w, vmcs))
+	if (vmx_cpu_begin(w))
 		return -EBUSY;
-	vmx_cpu_close(w);
+	vmx_cpu_close(w, &vmcs);
 	return 0;
 }
 
@@ -202,6 +165,7 @@ static void free_regions(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
+		per_cpu(vmx_cpu_vmxon_pa, cpu) = 0;
 		free_page((unsigned long)per_cpu(vmxon_region, cpu));
 		per_cpu(vmxon_region, cpu) = NULL;
 	}

@@ -105,10 +105,10 @@ void vmx_dump(struct vmx_vcpu *vmx)
 	if (!values)
 		return;
 	local_irq_disable();
-	err = vmx_cpu_open(&vmx->window, vmx->vmcs_pa);
+	err = vmx_cpu_open(&vmx->window, &vmx->vmcs_pa);
 	if (!err) {
 		read_values(values);
-		vmx_cpu_close(&vmx->window);
+		vmx_cpu_close(&vmx->window, &vmx->vmcs_pa);
 	}
 	local_irq_enable();
 	if (!err) {

@@ -7,9 +7,11 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <asm/processor-flags.h>
 #include <uapi/linux/kvm_para.h>
 
+#include "../compat.h"
 #include "../vm.h"
 #include "../x86/cr.h"
 #include "ops.h"
@@ -18,6 +20,7 @@
 #define UD_VECTOR	6
 #define DB_VECTOR	1
 #define GP_VECTOR	13
+#define AC_VECTOR	17
 
 /* SEGS are cached */
 static bool in_64bit_mode(const struct lodge_vcpu *vcpu)
@@ -300,6 +303,28 @@ static int handle_ept_violation(struct vmx_vcpu *vmx)
 	return lodge_insn_emulate(vcpu);
 }
 
+/*
+ * Exceptions that are neither the guest's own nor the host's in a window.  An #AC of
+ * split-lock detection is dealt with as one in the owner's own code would be: by a
+ * warning, or by SIGBUS, which the run loop finds.
+ */
+static int handle_exception(struct vmx_vcpu *vmx)
+{
+	u32 info = vmx->exit.intr_info;
+
+	if (!(info & INTR_VALID))
+		return LODGE_NEXT_ENTER;	/* was the host's */
+	if ((info & INTR_VECTOR_MASK) == AC_VECTOR) {
+		if (COMPAT_GUEST_SPLIT_LOCK) {
+			compat_guest_split_lock(vmx->vcpu->rip);
+			return LODGE_NEXT_ENTER;
+		}
+		pr_err_ratelimited("vCPU %u: a locked access at %#llx crosses cache lines, which split_lock_detect forbids\n",
+				   vmx->vcpu->id, vmx->vcpu->rip);
+	}
+	return unexpected(vmx, LODGE_EXIT_INTERNAL);
+}
+
 /**
  * vmx_exit_handle - answer the exit that closed the window
  * @vmx: not in a window, interrupts on
@@ -318,9 +343,7 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_PML_FULL:
 		return LODGE_NEXT_ENTER;
 	case VMX_EXIT_EXCEPTION_NMI:
-		if (!(vmx->exit.intr_info & INTR_VALID))
-			return LODGE_NEXT_ENTER;	/* was the host's */
-		return unexpected(vmx, LODGE_EXIT_INTERNAL);
+		return handle_exception(vmx);
 	case VMX_EXIT_INTERRUPT_WINDOW:
 	case VMX_EXIT_NMI_WINDOW:
 		return LODGE_NEXT_ENTER;

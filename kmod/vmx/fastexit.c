@@ -4,6 +4,7 @@
  * and tables of the vCPU, and nothing that sleeps.
  */
 #include <linux/kernel.h>
+#include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
@@ -221,11 +222,27 @@ static enum vmx_fast debug_exception(struct vmx_vcpu *vmx, u32 info)
 	return VMX_FAST_ENTER;
 }
 
+/*
+ * Has the host's split-lock detection caused this #AC, and not the guest for itself?
+ * Either can where CR0.AM, EFLAGS.AC and CPL 3 come together: that is the guest's.
+ */
+static bool is_split_lock(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return false;
+	vmx_state_read(vmx, LODGE_PART_RIP | LODGE_PART_RFLAGS | LODGE_PART_CRS | LODGE_PART_SEGS);
+	return !(vcpu->s.cr0 & X86_CR0_AM) || !(vcpu->rflags & X86_EFLAGS_AC) ||
+	       (vcpu->s.seg[LODGE_SS].attr & LODGE_SEG_DPL) != LODGE_SEG_DPL;
+}
+
 static enum vmx_fast fast_exception(struct vmx_vcpu *vmx)
 {
 	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO);
 
 	read_vectoring(vmx);
+	vmx->exit.intr_info = 0;
 	if ((info & INTR_TYPE_MASK) == INTR_TYPE_NMI) {
 		vmx->nmi_arrived = true;
 		return VMX_FAST_LEAVE;
@@ -236,6 +253,8 @@ static enum vmx_fast fast_exception(struct vmx_vcpu *vmx)
 	case 1:
 		return debug_exception(vmx, info);
 	case 17:
+		if (unlikely(is_split_lock(vmx)))
+			break;
 		lodge_vcpu_raise(vmx->vcpu, 17, true, vmcs_read32(VMCS_EXIT_INTR_ERROR));
 		return VMX_FAST_ENTER;
 	case 18:

@@ -13,8 +13,8 @@
 
 #include "../x86/hwmsr.h"
 #include "caps.h"
+#include "host.h"
 #include "ops.h"
-#include "vmx.h"
 
 /**
  * vmx_host_setup - host-state fields that are the same on every CPU
@@ -42,8 +42,13 @@ void vmx_host_setup(void)
 	}
 }
 
-static void write_per_cpu(struct vmx_vcpu *vmx, int cpu)
+/**
+ * vmx_host_write_per_cpu - host-state fields that differ between CPUs
+ * @vmx: in its first window on this CPU
+ */
+void vmx_host_write_per_cpu(struct vmx_vcpu *vmx)
 {
+	int cpu = smp_processor_id();
 	struct desc_ptr idt;
 
 	vmx->gdt.address = (unsigned long)get_cpu_gdt_ro(cpu);
@@ -57,47 +62,22 @@ static void write_per_cpu(struct vmx_vcpu *vmx, int cpu)
 	vmcs_writel(VMCS_HOST_SYSENTER_EIP, lodge_hwmsr_read(MSR_IA32_SYSENTER_EIP));
 }
 
-static unsigned long read_fs_base(void)
+/**
+ * vmx_host_reload_tr - repair the limit of TR for a task with an I/O bitmap
+ */
+void vmx_host_reload_tr(void)
 {
-	unsigned long base;
-
-	if (!boot_cpu_has(X86_FEATURE_FSGSBASE))
-		return lodge_hwmsr_read(MSR_FS_BASE);
-	asm volatile("rdfsbase %0" : "=r" (base));
-	return base;
+	invalidate_tss_limit();
 }
 
 /**
- * vmx_host_enter - bring the host-state fields up to date
- * @vmx: in a window
- * @new_cpu: the last window was on another CPU
- */
-void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu)
-{
-	struct vmx_host *h = &vmx->host;
-	unsigned long cr3 = __read_cr3(), cr4 = vmx->window.cr4 | X86_CR4_VMXE;
-	unsigned long fs_base = read_fs_base();
-
-	if (new_cpu)
-		write_per_cpu(vmx, smp_processor_id());
-	if (h->cr3 != cr3)
-		vmcs_writel(VMCS_HOST_CR3, h->cr3 = cr3);
-	if (h->cr4 != cr4)
-		vmcs_writel(VMCS_HOST_CR4, h->cr4 = cr4);
-	if (h->fs_base != fs_base)
-		vmcs_writel(VMCS_HOST_FS_BASE, h->fs_base = fs_base);
-	savesegment(ds, vmx->ds);
-	savesegment(es, vmx->es);
-	savesegment(fs, vmx->fs);
-	savesegment(gs, vmx->gs);
-	store_ldt(vmx->ldt);
-}
-
-/*
+ * vmx_host_restore_selectors - load the selectors that a VM exit has cleared
+ * @vmx: at the end of a window, after lodge_msr_leave()
+ *
  * A selector load changes the hidden base too, so FS and GS bases come after.
  * The user's GS is the inactive one here, its base in IA32_KERNEL_GS_BASE.
  */
-static void restore_selectors(struct vmx_vcpu *vmx)
+void vmx_host_restore_selectors(const struct vmx_vcpu *vmx)
 {
 	if (vmx->ldt)
 		asm volatile("lldt %w0" : : "r" (vmx->ldt));
@@ -113,16 +93,4 @@ static void restore_selectors(struct vmx_vcpu *vmx)
 		load_gs_index(vmx->gs);
 		lodge_hwmsr_write(MSR_KERNEL_GS_BASE, vmx->vcpu->msr.host.kernel_gs_base);
 	}
-}
-
-/**
- * vmx_host_leave - repair what a VM exit leaves damaged
- * @vmx: at the end of a window, after lodge_msr_leave()
- */
-void vmx_host_leave(struct vmx_vcpu *vmx)
-{
-	invalidate_tss_limit();
-	native_load_gdt(&vmx->gdt);
-	if (unlikely(vmx->ldt | vmx->ds | vmx->es | vmx->fs | vmx->gs))
-		restore_selectors(vmx);
 }

@@ -44,49 +44,53 @@ DECLARE_PER_CPU(struct vmx_op_counts, vmx_op_counts);
 		     _ASM_EXTABLE(1b, 2b)					\
 		     : [out] "+q" (outcome) : __VA_ARGS__ : "cc", "memory")
 
-static inline int vmx_op_vmxon(u64 pa)
-{
-	int outcome = VMX_OP_FAULTED;
+/*
+ * Of those in every window a failure jumps: success costs no more than the instruction.
+ * They take their 64-bit operand where it lies.
+ */
+#define vmx_op_goto(insn, operand)						\
+	asm volatile goto("1: " insn " %[pa]\n\t"				\
+			  "jbe %l[failed]\n\t"					\
+			  _ASM_EXTABLE(1b, %l[faulted])				\
+			  : : [pa] "m" (operand) : "cc", "memory" : failed, faulted)
 
-	vmx_op_asm("vmxon %[pa]", outcome, [pa] "m" (pa));
-	return outcome;
+#define VMX_OP_ON_ADDRESS(name, insn)						\
+static __always_inline int name(const u64 *pa)					\
+{										\
+	vmx_op_goto(insn, *pa);							\
+	return VMX_OP_OK;							\
+failed:										\
+	return VMX_OP_FAILED;							\
+faulted:									\
+	return VMX_OP_FAULTED;							\
 }
 
-static inline int vmx_op_vmxoff(void)
+VMX_OP_ON_ADDRESS(vmx_op_vmxon, "vmxon")
+VMX_OP_ON_ADDRESS(vmx_op_vmclear, "vmclear")
+VMX_OP_ON_ADDRESS(vmx_op_vmptrld, "vmptrld")
+
+static __always_inline int vmx_op_vmxoff(void)
 {
-	int outcome = VMX_OP_FAULTED;
-
-	vmx_op_asm("vmxoff", outcome, "i" (0));
-	return outcome;
-}
-
-static inline int vmx_op_vmclear(u64 pa)
-{
-	int outcome = VMX_OP_FAULTED;
-
-	vmx_op_asm("vmclear %[pa]", outcome, [pa] "m" (pa));
-	return outcome;
-}
-
-static inline int vmx_op_vmptrld(u64 pa)
-{
-	int outcome = VMX_OP_FAULTED;
-
-	vmx_op_asm("vmptrld %[pa]", outcome, [pa] "m" (pa));
-	return outcome;
+	asm volatile goto("1: vmxoff\n\t"
+			  "jbe %l[failed]\n\t"
+			  _ASM_EXTABLE(1b, %l[faulted])
+			  : : : "cc", "memory" : failed, faulted);
+	return VMX_OP_OK;
+failed:
+	return VMX_OP_FAILED;
+faulted:
+	return VMX_OP_FAULTED;
 }
 
 static inline int vmx_op_vmptrst(u64 *pa)
 {
 	int outcome = VMX_OP_FAULTED;
-	u64 value = ~0ULL;
 
 	asm volatile("1: vmptrst %[pa]\n\t"
 		     "setbe %b[out]\n"
 		     "2:\n"
 		     _ASM_EXTABLE(1b, 2b)
-		     : [out] "+q" (outcome), [pa] "+m" (value) : : "cc");
-	*pa = value;
+		     : [out] "+q" (outcome), [pa] "+m" (*pa) : : "cc");
 	return outcome;
 }
 

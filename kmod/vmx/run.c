@@ -7,6 +7,7 @@
 #include <linux/context_tracking.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/vtime.h>
@@ -17,6 +18,7 @@
 #include "../guestwork.h"
 #include "../vm.h"
 #include "caps.h"
+#include "host.h"
 #include "ops.h"
 #include "spec.h"
 #include "vmx.h"
@@ -49,26 +51,32 @@ static void count_ops(struct lodge_vcpu *vcpu, int sign)
 }
 #endif
 
-/*
- * A translation cached on this CPU may be stale if the tables changed since the
- * last flush, if the vCPU has run elsewhere in between (flushes, and the guest's
- * own INVLPGs, went to the other CPU), or if a control register was written in
- * software.  INVEPT drops the guest's combined translations with ours.
- */
-static void flush_tlb(struct vmx_vcpu *vmx, bool new_cpu)
+/* Out of line: an operand on the stack has the compiler guard the whole function's */
+static noinline void flush_now(struct vmx_vcpu *vmx, unsigned long gen)
 {
 	struct lodge_mem *mem = &vmx->vcpu->vm->mem;
-	unsigned long gen = atomic_long_read(&mem->tlb_gen);
 	int outcome;
 
-	if (likely(!new_cpu && gen == vmx->tlb_gen && !vmx->vcpu->flush_tlb))
-		return;
 	vmx->tlb_gen = gen;
 	vmx->vcpu->flush_tlb = false;
 	count(vmx, LODGE_STAT_TLB_FLUSHES);
 	outcome = vmx_op_invept(INVEPT_SINGLE, lodge_mem_eptp(mem));
 	if (unlikely(outcome))
 		vmx_report_error("INVEPT", lodge_mem_eptp(mem), outcome);
+}
+
+/*
+ * A translation cached on this CPU may be stale if the tables changed since the
+ * last flush, if the vCPU has run elsewhere in between (flushes, and the guest's
+ * own INVLPGs, went to the other CPU), or if a control register was written in
+ * software.  INVEPT drops the guest's combined translations with ours.
+ */
+static __always_inline void flush_tlb(struct vmx_vcpu *vmx, bool new_cpu)
+{
+	unsigned long gen = atomic_long_read(&vmx->vcpu->vm->mem.tlb_gen);
+
+	if (unlikely(new_cpu || gen != vmx->tlb_gen || vmx->vcpu->flush_tlb))
+		flush_now(vmx, gen);
 }
 
 /* Has another task had this one's CPU since the last window? */
@@ -81,38 +89,38 @@ static bool was_switched(struct vmx_vcpu *vmx)
 	return ret;
 }
 
-/**
- * vmx_window_open - bring the guest's state into the processor
- * @vmx: of a locked vCPU, whose mode is LODGE_VCPU_IN_GUEST
- *
- * Interrupts off, until vmx_window_close().
- *
- * Return: 0, or -EBUSY if VMX operation cannot be entered.
+/* The first window of a vCPU on this CPU */
+static noinline void move_here(struct vmx_vcpu *vmx)
+{
+	if (vmx->host_cpu < 0)
+		vmx_vmcs_setup(vmx);
+	else
+		count(vmx, LODGE_STAT_MIGRATIONS);
+	vmx->host_cpu = smp_processor_id();
+}
+
+/*
+ * Bring the guest's state into the processor.  Interrupts are off until
+ * close_window().  Return: 0, or -EBUSY if VMX operation cannot be entered.
  */
-int vmx_window_open(struct vmx_vcpu *vmx)
+static __always_inline int open_window(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	bool new_cpu = vmx->host_cpu != smp_processor_id();
 
 	count_ops(vcpu, -1);
 	lodge_fpu_enter(&vcpu->fpu);
-	if (unlikely(vmx_cpu_open(&vmx->window, vmx->vmcs_pa))) {
+	if (unlikely(vmx_cpu_open(&vmx->window, &vmx->vmcs_pa))) {
 		lodge_fpu_leave(&vcpu->fpu);
 		count_ops(vcpu, 1);
 		return -EBUSY;
 	}
-	vmx->in_window = true;
 	vmx->launched = false;
 	count(vmx, LODGE_STAT_WINDOWS);
 	if (vmx->window.neighbour)
 		count(vmx, LODGE_STAT_NEIGHBOUR);
-	if (unlikely(new_cpu)) {
-		if (vmx->host_cpu < 0)
-			vmx_vmcs_setup(vmx);
-		else
-			count(vmx, LODGE_STAT_MIGRATIONS);
-		vmx->host_cpu = smp_processor_id();
-	}
+	if (unlikely(new_cpu))
+		move_here(vmx);
 	vmx_spec_before(vcpu->vm->id, unlikely(vmx->window.neighbour) && was_switched(vmx));
 	vmx_host_enter(vmx, new_cpu);
 	flush_tlb(vmx, new_cpu);
@@ -123,13 +131,10 @@ int vmx_window_open(struct vmx_vcpu *vmx)
 }
 
 /* The processor fills the log downwards (SDM Vol 3C, 29.3.6) */
-static void drain_pml(struct vmx_vcpu *vmx)
+static noinline void drain_pml(struct vmx_vcpu *vmx, u16 index)
 {
-	u16 index = vmcs_read16(VMCS_PML_INDEX);
 	unsigned int i;
 
-	if (likely(index == VMX_PML_ENTRIES - 1))
-		return;
 	for (i = (u16)(index + 1); i < VMX_PML_ENTRIES; i++)
 		lodge_mem_mark_dirty(&vmx->vcpu->vm->mem, vmx->pml[i]);
 	vmcs_write16(VMCS_PML_INDEX, VMX_PML_ENTRIES - 1);
@@ -151,27 +156,26 @@ static __always_inline void settle_shadow(struct vmx_vcpu *vmx)
 	}
 }
 
-/**
- * vmx_window_close - mirror of vmx_window_open()
- * @vmx: in a window
- * @parts: LODGE_PART_* to be read from the VMCS while it is at hand
- */
-void vmx_window_close(struct vmx_vcpu *vmx, u32 parts)
+/* Mirror of open_window(); parts are read from the VMCS while it is at hand */
+static __always_inline void close_window(struct vmx_vcpu *vmx, u32 parts)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
+	u16 index;
 
 	if (vmx->stale_shadow)
 		settle_shadow(vmx);
 	if (parts & ~vcpu->cached)
 		vmx_state_read(vmx, parts);
-	if (vmx->pml)
-		drain_pml(vmx);
+	if (vmx->pml) {
+		index = vmcs_read16(VMCS_PML_INDEX);
+		if (unlikely(index != VMX_PML_ENTRIES - 1))
+			drain_pml(vmx, index);
+	}
 	lodge_debug_leave(&vcpu->debug);
 	lodge_msr_leave(vcpu);
 	vmx_host_leave(vmx);
 	vmx_spec_after();
-	vmx_cpu_close(&vmx->window);
-	vmx->in_window = false;
+	vmx_cpu_close(&vmx->window, &vmx->vmcs_pa);
 	lodge_fpu_leave(&vcpu->fpu);
 	count_ops(vcpu, 1);
 }
@@ -285,14 +289,14 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 		return LODGE_NEXT_ENTER;
 	}
 
-	if (unlikely(vmx_window_open(vmx))) {
+	if (unlikely(open_window(vmx))) {
 		WRITE_ONCE(vcpu->mode, LODGE_VCPU_OUTSIDE);
 		local_irq_enable();
 		return -EBUSY;
 	}
 	vtime_account_guest_enter();
 	next = run_window(vmx);
-	vmx_window_close(vmx, parts_wanted(vmx, next));
+	close_window(vmx, parts_wanted(vmx, next));
 	if (unlikely(vmx->nmi_arrived | vmx->mce_arrived))
 		forward_events(vmx);
 	/* nothing of the guest is in this CPU any more; pairs with lodge_vm_kick_all() */
@@ -300,9 +304,13 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 
 	/*
 	 * The tick that ended the guest's time is taken here, and counts as the
-	 * guest's.  Not without the NOP: STI lets one more instruction pass.
+	 * guest's.  An RCU that cannot see that it hit no reader is told so, or a
+	 * guest that never leaves would hold up grace periods.  Not without the
+	 * NOP: STI lets one more instruction pass.
 	 */
 	if (next == VMX_FAST_LEAVE) {
+		if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
+			rcu_note_context_switch(false);
 		local_irq_enable();
 		asm volatile("nop");
 		local_irq_disable();

@@ -190,10 +190,10 @@ int vmx_state_fetch(struct lodge_vcpu *vcpu, u32 parts)
 	if (!(parts & ~vcpu->cached))
 		return 0;
 	local_irq_disable();
-	err = vmx_cpu_open(&vmx->window, vmx->vmcs_pa);
+	err = vmx_cpu_open(&vmx->window, &vmx->vmcs_pa);
 	if (!err) {
 		vmx_state_read(vmx, parts);
-		vmx_cpu_close(&vmx->window);
+		vmx_cpu_close(&vmx->window, &vmx->vmcs_pa);
 	}
 	local_irq_enable();
 	return err;

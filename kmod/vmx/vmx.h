@@ -71,7 +71,6 @@ struct vmx_host {
  * @tlb_gen: lodge_mem.tlb_gen at the last flush
  * @switches: context switches of the thread, when a neighbour held VMX last
  * @launched: VMLAUNCH has succeeded in this window
- * @in_window: this VMCS is current
  * @stale_shadow: an instruction was skipped, so STI and MOV SS block no more
  * @nmi_arrived: an NMI exit waits to be given to the host
  * @mce_arrived: a machine check likewise
@@ -95,7 +94,6 @@ struct vmx_vcpu {
 	unsigned long tlb_gen;
 	unsigned long switches;
 	bool launched;
-	bool in_window;
 	bool stale_shadow;
 	bool nmi_arrived;
 	bool mce_arrived;
@@ -119,8 +117,6 @@ void vmx_vmcs_setup(struct vmx_vcpu *vmx);
 
 /* host.c */
 void vmx_host_setup(void);
-void vmx_host_enter(struct vmx_vcpu *vmx, bool new_cpu);
-void vmx_host_leave(struct vmx_vcpu *vmx);
 
 /* state.c */
 void vmx_state_commit(struct vmx_vcpu *vmx);
@@ -128,8 +124,6 @@ void vmx_state_read(struct vmx_vcpu *vmx, u32 parts);
 int vmx_state_fetch(struct lodge_vcpu *vcpu, u32 parts);
 
 /* run.c */
-int vmx_window_open(struct vmx_vcpu *vmx);
-void vmx_window_close(struct vmx_vcpu *vmx, u32 parts);
 int vmx_vcpu_run(struct lodge_vcpu *vcpu);
 
 /* inject.c */

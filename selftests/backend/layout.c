@@ -154,7 +154,7 @@ int machine_port(struct machine *m, unsigned int port, void *data, unsigned int 
 }
 
 /**
- * backend_call - an ioctl that must succeed
+ * backend_call - an ioctl that must succeed, and may be interrupted (the freezer does)
  * @fd: file descriptor
  * @request: its number
  * @arg: its argument
@@ -164,7 +164,10 @@ int machine_port(struct machine *m, unsigned int port, void *data, unsigned int 
  */
 int backend_call(int fd, unsigned long request, void *arg, const char *name)
 {
-	int ret = ioctl(fd, request, arg);
+	int ret;
 
+	do {
+		ret = ioctl(fd, request, arg);
+	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? fail("%s: %s", name, strerror(errno)) : ret;
 }
