@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Damaged ELF files, those with a PVH note and those with a multiboot header, loaded by vmctl.
+ *
+ * native-sources: ../vmctl/boot.c ../vmctl/boot_bzimage.c ../vmctl/boot_elf.c
+ * native-sources: ../vmctl/boot_pvh.c ../vmctl/boot_multiboot.c
+ *
+ * With clang a libFuzzer target; with -DSTANDALONE a program: [-n images] [-s seed] [FILE...]
+ */
+#include "boot_fuzz.h"
+
+static void fuzz_template(struct image *m, unsigned int which)
+{
+	if (which & 1)
+		image_multiboot_elf(m);
+	else
+		image_pvh(m);
+}
