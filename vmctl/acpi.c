@@ -21,7 +21,6 @@
 /* FADT.Flags (table 5.10) */
 #define FADT_WBINVD		(1u << 0)
 #define FADT_PROC_C1		(1u << 2)
-#define FADT_NO_POWER_BUTTON	(1u << 4)	/* as a fixed feature */
 #define FADT_NO_SLEEP_BUTTON	(1u << 5)
 #define FADT_NO_RTC_WAKE	(1u << 6)	/* as a fixed feature */
 #define FADT_TIMER_32		(1u << 8)
@@ -293,8 +292,8 @@ static void put_fadt(struct tables *t, uint32_t facs, uint32_t dsdt)
 	put(p + 98, 0xffff, 2);		/* no C3 */
 	p[108] = 0x32;			/* the RTC's century */
 	put(p + 109, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 2);
-	put(p + 112, FADT_WBINVD | FADT_PROC_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
-	    FADT_NO_RTC_WAKE | FADT_TIMER_32 | FADT_RESET_REGISTER, 4);
+	put(p + 112, FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE |
+	    FADT_TIMER_32 | FADT_RESET_REGISTER, 4);
 	put_gas(p + 116, ACPI_RESET_PORT, 8, 1);
 	p[128] = ACPI_RESET_VALUE;
 	p[131] = 0;			/* revision 6.0 */
