@@ -170,9 +170,14 @@ static int change_one(struct cpuid_table *t, const struct cpuid_table *full, con
 		set_all_pv(t, full, on);
 		return 0;
 	}
-	if (on && !find(t, f->leaf, f->subleaf))
-		set_all_pv(t, full, false);
 	l = find(t, f->leaf, f->subleaf);
+	if (on && !l) {
+		/* "-kvm" took the leaf: it is back, with this feature alone */
+		set_all_pv(t, full, true);
+		l = find(t, f->leaf, f->subleaf);
+		if (l)
+			*reg_of(l, f->reg) = 0;
+	}
 	if (l && on)
 		*reg_of(l, f->reg) |= bits;
 	else if (l)

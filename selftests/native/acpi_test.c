@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmctl's ACPI tables: found from the root, with right lengths and checksums, and AML
+ * whose blocks nest, for any number of processors.  With iasl there, it has a look too.
+ *
+ * native-sources: ../vmctl/acpi.c ../vmctl/aml.c
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../vmctl/acpi.h"
+#include "../../vmctl/aml.h"
+#include "../lib/ktap.c"
+
+#define BASE	0xf0000
+#define ROOM	0x10000
+
+static uint8_t tables[ROOM];
+static size_t used;
+
+static uint64_t le(const uint8_t *p, unsigned int width)
+{
+	uint64_t value = 0;
+
+	while (width--)
+		value = value << 8 | p[width];
+	return value;
+}
+
+static const uint8_t *at(uint64_t address, size_t len)
+{
+	ASSERT_GE(address, (uint64_t)BASE);
+	ASSERT_LE(address - BASE + len, used);
+	return tables + (address - BASE);
+}
+
+static bool sums_up(const uint8_t *p, size_t len)
+{
+	uint8_t sum = 0;
+
+	while (len--)
+		sum += *p++;
+	return !sum;
+}
+
+static void build(unsigned int cpus)
+{
+	memset(tables, 0, sizeof(tables));
+	used = acpi_build(tables, sizeof(tables), BASE, cpus);
+	ASSERT_NE(used, 0u);
+}
+
+/* The table at an address, after a look at what all have in common */
+static const uint8_t *table_at(uint64_t address, const char *signature)
+{
+	const uint8_t *p = at(address, 36);
+
+	if (signature)
+		ASSERT_EQ(memcmp(p, signature, 4), 0);
+	at(address, le(p + 4, 4));
+	ASSERT_TRUE(sums_up(p, le(p + 4, 4)));
+	ASSERT_EQ(memcmp(p + 10, "LODGE ", 6), 0);
+	return p;
+}
+
+static const uint8_t *find_table(const char *signature)
+{
+	const uint8_t *xsdt = table_at(le(tables + 24, 8), "XSDT");
+	uint64_t i, n = (le(xsdt + 4, 4) - 36) / 8;
+
+	for (i = 0; i < n; i++) {
+		uint64_t address = le(xsdt + 36 + 8 * i, 8);
+
+		if (!memcmp(at(address, 4), signature, 4))
+			return table_at(address, signature);
+	}
+	ktap_fail(__FILE__, __LINE__, signature);
+	ktap_stop();
+}
+
+TEST(roots)
+{
+	const uint8_t *xsdt, *rsdt;
+	uint64_t i, n;
+
+	build(1);
+	ASSERT_EQ(memcmp(tables, "RSD PTR ", 8), 0);
+	EXPECT_TRUE(sums_up(tables, 20));
+	EXPECT_TRUE(sums_up(tables, 36));
+	EXPECT_EQ(tables[15], 2);
+	EXPECT_EQ(le(tables + 20, 4), 36u);
+	xsdt = table_at(le(tables + 24, 8), "XSDT");
+	rsdt = table_at(le(tables + 16, 4), "RSDT");
+	n = (le(xsdt + 4, 4) - 36) / 8;
+	EXPECT_EQ(n, (le(rsdt + 4, 4) - 36) / 4);
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(le(xsdt + 36 + 8 * i, 8), le(rsdt + 36 + 4 * i, 4));
+		table_at(le(xsdt + 36 + 8 * i, 8), NULL);
+	}
+}
+
+TEST(fadt)
+{
+	const uint8_t *p, *facs;
+
+	build(1);
+	p = find_table("FACP");
+	ASSERT_EQ(le(p + 4, 4), 276u);
+	EXPECT_EQ(p[8], 6);
+	EXPECT_EQ(le(p + 46, 2), 9u);		/* SCI */
+	EXPECT_EQ(le(p + 48, 4), 0u);		/* no SMI command: ACPI mode always */
+	EXPECT_EQ(le(p + 56, 4), 0x600u);
+	EXPECT_EQ(le(p + 64, 4), 0x604u);
+	EXPECT_EQ(le(p + 76, 4), 0x608u);
+	EXPECT_EQ(p[88], 4);
+	EXPECT_EQ(p[89], 2);
+	EXPECT_EQ(p[91], 4);
+	/* the same ports once more, as generic addresses */
+	EXPECT_EQ(le(p + 148, 4), 0x02002001u);
+	EXPECT_EQ(le(p + 152, 8), 0x600u);
+	EXPECT_EQ(le(p + 176, 8), 0x604u);
+	EXPECT_EQ(le(p + 212, 8), 0x608u);
+	EXPECT_EQ(le(p + 112, 4) & 0x500, 0x500u);	/* 32-bit timer, reset register */
+	EXPECT_EQ(le(p + 116, 1), 1u);
+	EXPECT_EQ(le(p + 120, 8), 0xcf9u);
+	EXPECT_EQ(p[128], 6);
+	EXPECT_EQ(le(p + 40, 4), le(p + 140, 8));
+	table_at(le(p + 40, 4), "DSDT");
+	facs = at(le(p + 36, 4), 64);
+	EXPECT_EQ(memcmp(facs, "FACS", 4), 0);
+	EXPECT_EQ((facs - tables) % 64, 0);
+}
+
+/* Counts what the MADT has of each kind */
+static void madt(unsigned int cpus)
+{
+	const uint8_t *p, *end;
+	unsigned int lapics = 0, overrides = 0;
+
+	build(cpus);
+	p = find_table("APIC");
+	EXPECT_EQ(le(p + 36, 4), 0xfee00000u);
+	EXPECT_EQ(le(p + 40, 4), 1u);
+	end = p + le(p + 4, 4);
+	for (p += 44; p < end; p += p[1]) {
+		ASSERT_GE(p[1], 6);
+		ASSERT_LE(p + p[1], end);
+		switch (p[0]) {
+		case 0:
+			EXPECT_EQ(p[2], lapics);
+			EXPECT_EQ(p[3], lapics);
+			EXPECT_EQ(le(p + 4, 4), 1u);
+			lapics++;
+			break;
+		case 1:
+			EXPECT_EQ(p[2], cpus);
+			EXPECT_EQ(le(p + 4, 4), 0xfec00000u);
+			EXPECT_EQ(le(p + 8, 4), 0u);
+			break;
+		case 2:
+			overrides |= 1u << p[3];
+			EXPECT_EQ(le(p + 4, 4), p[3] ? p[3] : 2);
+			EXPECT_EQ(le(p + 8, 2), p[3] == 9 ? 0xd : 0);
+			break;
+		default:
+			EXPECT_EQ(p[0], 4);
+		}
+	}
+	EXPECT_EQ(lapics, cpus);
+	EXPECT_EQ(overrides, 1u << 0 | 1u << 9);
+}
+
+TEST(madt_lists_all_processors)
+{
+	unsigned int cpus;
+
+	for (cpus = 1; cpus <= ACPI_MAX_CPUS; cpus++)
+		madt(cpus);
+}
+
+/* ---- AML ----------------------------------------------------------------- */
+
+/* The bytes that the encoder may produce, read back: how many devices and names there are */
+struct walk {
+	unsigned int devices;
+	unsigned int names;
+	unsigned int ports[8];
+	unsigned int nr_ports;
+	unsigned int irqs;
+};
+
+static const uint8_t *pkg_length(const uint8_t *p, const uint8_t **end)
+{
+	unsigned int i, extra = p[0] >> 6;
+	uint32_t len = extra ? p[0] & 0xf : p[0] & 0x3f;
+
+	for (i = 0; i < extra; i++)
+		len |= (uint32_t)p[1 + i] << (4 + 8 * i);
+	*end = p + len;
+	return p + 1 + extra;
+}
+
+static const uint8_t *name(const uint8_t *p)
+{
+	int i;
+
+	if (*p == '\\')
+		p++;
+	for (i = 0; i < 4; i++)
+		ASSERT_TRUE((p[i] >= 'A' && p[i] <= 'Z') || p[i] == '_' ||
+			    (i && p[i] >= '0' && p[i] <= '9'));
+	return p + 4;
+}
+
+static void resources(struct walk *w, const uint8_t *p, const uint8_t *end)
+{
+	while (*p != 0x79) {
+		if (*p == 0x47) {
+			EXPECT_EQ(le(p + 2, 2), le(p + 4, 2));
+			if (w->nr_ports < 8)
+				w->ports[w->nr_ports++] = le(p + 2, 2);
+			p += 8;
+		} else {
+			ASSERT_EQ(*p, 0x22);
+			w->irqs |= le(p + 1, 2);
+			p += 3;
+		}
+		ASSERT_LT(p, end);
+	}
+	EXPECT_TRUE(p + 2 == end);
+}
+
+static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *limit);
+
+static const uint8_t *block(struct walk *w, const uint8_t *p, const uint8_t *limit, bool named)
+{
+	const uint8_t *end;
+
+	p = pkg_length(p, &end);
+	ASSERT_LE(end, limit);
+	p = named ? name(p) : p + 1;
+	while (p < end)
+		p = object(w, p, end);
+	ASSERT_TRUE(p == end);
+	return end;
+}
+
+static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *limit)
+{
+	const uint8_t *end;
+
+	ASSERT_LT(p, limit);
+	switch (*p) {
+	case 0x00:
+	case 0x01:
+		return p + 1;
+	case 0x08:
+		w->names++;
+		return object(w, name(p + 1), limit);
+	case 0x0a:
+		return p + 2;
+	case 0x0b:
+		return p + 3;
+	case 0x0c:
+		return p + 5;
+	case 0x0d:
+		return p + strlen((const char *)p) + 1;
+	case 0x10:
+		return block(w, p + 1, limit, true);
+	case 0x11:
+		p = pkg_length(p + 1, &end);
+		ASSERT_EQ(*p, 0x0b);
+		EXPECT_EQ(le(p + 1, 2), (uint64_t)(end - p - 3));
+		resources(w, p + 3, end);
+		return end;
+	case 0x12:
+		return block(w, p + 1, limit, false);
+	case 0x5b:
+		ASSERT_EQ(p[1], 0x82);
+		w->devices++;
+		return block(w, p + 2, limit, true);
+	default:
+		ktap_fail(__FILE__, __LINE__, "an opcode that the encoder does not write");
+		ktap_stop();
+	}
+}
+
+static void dsdt(unsigned int cpus)
+{
+	struct walk w = { 0 };
+	const uint8_t *p, *end;
+
+	build(cpus);
+	p = table_at(le(find_table("FACP") + 40, 4), "DSDT");
+	EXPECT_EQ(p[8], 2);
+	end = p + le(p + 4, 4);
+	for (p += 36; p < end;)
+		p = object(&w, p, end);
+	EXPECT_EQ(w.devices, cpus + 3);
+	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 1);
+	EXPECT_EQ(w.nr_ports, 3u);
+	EXPECT_EQ(w.ports[0], 0x3f8u);
+	EXPECT_EQ(w.ports[1], 0x70u);
+	EXPECT_EQ(w.ports[2], 0x505u);
+	EXPECT_EQ(w.irqs, 1u << 4 | 1u << 8);
+}
+
+TEST(dsdt_nests)
+{
+	unsigned int cpus;
+
+	for (cpus = 1; cpus <= ACPI_MAX_CPUS; cpus++)
+		dsdt(cpus);
+}
+
+/* Lengths on both sides of where their encoding grows */
+TEST(block_lengths)
+{
+	static uint8_t buf[1 << 21];
+	size_t n;
+
+	for (n = 0; n < 70000; n += n < 5000 ? 1 : 997) {
+		const uint8_t *end, *p;
+		struct aml a;
+		size_t i;
+
+		aml_init(&a, buf, sizeof(buf));
+		aml_scope(&a, "X");
+		for (i = 0; i < n; i++)
+			aml_integer(&a, 1);
+		aml_end(&a);
+		ASSERT_FALSE(a.overflow);
+		p = pkg_length(buf + 1, &end);
+		ASSERT_TRUE(end == buf + a.len);
+		ASSERT_EQ(memcmp(p, "X___", 4), 0);
+		ASSERT_EQ((size_t)(end - p), 4 + n);
+	}
+}
+
+TEST(too_little_room)
+{
+	size_t room, whole;
+
+	build(3);
+	whole = used;
+	for (room = 0; room < whole; room++) {
+		uint8_t *exact = calloc(1, room ? room : 1);
+
+		ASSERT_EQ(acpi_build(exact, room, BASE, 3), 0u);
+		free(exact);
+	}
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, 0), 0u);
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, ACPI_MAX_CPUS + 1), 0u);
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), 0xfffff000, 1), 0u);
+}
+
+TEST(iasl_takes_it)
+{
+	char dir[] = "/tmp/acpi-test.XXXXXX", cmd[512];
+	const uint8_t *p;
+	FILE *f;
+
+	if (system("iasl -v > /dev/null 2>&1"))
+		SKIP("iasl is not installed");
+	ASSERT_TRUE(mkdtemp(dir));
+	build(5);
+	p = table_at(le(find_table("FACP") + 40, 4), "DSDT");
+	snprintf(cmd, sizeof(cmd), "%s/d.dat", dir);
+	f = fopen(cmd, "wb");
+	ASSERT_TRUE(f);
+	fwrite(p, 1, le(p + 4, 4), f);
+	fclose(f);
+	snprintf(cmd, sizeof(cmd),
+		 "cd %s && iasl -d d.dat > log 2>&1 && iasl -we d.dsl >> log 2>&1 && grep -q '0 Warnings' log",
+		 dir);
+	EXPECT_EQ(system(cmd), 0);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	EXPECT_EQ(system(cmd), 0);
+}
