@@ -130,6 +130,18 @@ void lodge_ioapic_eoi(struct lodge_irq *irq, u8 vector)
 	}
 }
 
+/**
+ * lodge_ioapic_retry - send again what nobody has accepted
+ * @irq: locked
+ */
+void lodge_ioapic_retry(struct lodge_irq *irq)
+{
+	unsigned int pin;
+
+	for (pin = 0; pin < LODGE_IOAPIC_PINS; pin++)
+		send_level(irq, pin);
+}
+
 static u32 read_window(const struct lodge_ioapic *ioapic)
 {
 	u32 pin = (ioapic->select - REG_TABLE) / 2;

@@ -208,10 +208,13 @@ static void write_lvt(struct lodge_lapic *lapic, u32 i, u32 value)
 
 static void write_svr(struct lodge_lapic *lapic, u32 value)
 {
+	bool was = software_enabled(lapic);
 	u32 i;
 
 	WRITE_ONCE(lapic->svr, value);
 	if (software_enabled(lapic)) {
+		if (!was)
+			lodge_route_retry(lapic->irq);
 		look_again(lapic);
 		return;
 	}
@@ -619,6 +622,50 @@ void lodge_lapic_return(struct lodge_lapic *lapic, u8 vector)
 	if (timer->tick_taken && timer->tick_vector == vector)
 		lodge_timer_returned(timer);
 	set_bit(vector, lapic->irr);
+}
+
+/**
+ * lodge_lapic_virtual - whether the processor may deliver its interrupts by itself
+ * @lapic: owned
+ *
+ * Return: true if it is in x2APIC mode and enabled.
+ */
+bool lodge_lapic_virtual(const struct lodge_lapic *lapic)
+{
+	return lapic->irq && x2apic(lapic) && software_enabled(lapic);
+}
+
+/**
+ * lodge_lapic_eoi_exits - interrupts whose end must be told by lodge_lapic_ended()
+ * @lapic: owned
+ * @bitmap: out: level-triggered ones, and the periodic timer's
+ */
+void lodge_lapic_eoi_exits(const struct lodge_lapic *lapic, u64 bitmap[4])
+{
+	const struct lodge_timer *timer = &lapic->timer;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		bitmap[i] = READ_ONCE(lapic->tmr[i]);
+	if (READ_ONCE(timer->tick_waits))
+		__set_bit(READ_ONCE(timer->tick_vector), (unsigned long *)bitmap);
+}
+
+/**
+ * lodge_lapic_ended - the processor has ended an interrupt by itself
+ * @lapic: owned
+ * @vector: that was in service
+ */
+void lodge_lapic_ended(struct lodge_lapic *lapic, u8 vector)
+{
+	struct lodge_timer *timer = &lapic->timer;
+
+	if (READ_ONCE(timer->tick_waits) && timer->tick_vector == vector) {
+		lodge_timer_accepted(timer);
+		timer->tick_taken = false;
+	}
+	if (test_bit(vector, lapic->tmr) && !(lapic->svr & APIC_SPIV_DIRECTED_EOI))
+		lodge_route_eoi(lapic->irq, vector);
 }
 
 /**

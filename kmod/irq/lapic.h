@@ -20,6 +20,11 @@ struct lodge_lapic;
 #define LODGE_LAPIC_BASE	0xfee00000ULL
 #define LODGE_LAPIC_SIZE	0x1000
 #define LODGE_LAPIC_MSR_FIRST	0x800		/* x2APIC registers, SDM table 11-6 */
+#define LODGE_LAPIC_MSR_TPR	0x808
+#define LODGE_LAPIC_MSR_EOI	0x80b
+#define LODGE_LAPIC_MSR_SVR	0x80f
+#define LODGE_LAPIC_MSR_ICR	0x830
+#define LODGE_LAPIC_MSR_SELF_IPI 0x83f
 #define LODGE_LAPIC_MSR_LAST	0x8ff
 #define LODGE_LAPIC_BUS_HZ	1000000000ULL	/* of the timer before its divider */
 
@@ -151,6 +156,9 @@ void lodge_lapic_set_cr8(struct lodge_lapic *lapic, u8 cr8);
 int lodge_lapic_next(struct lodge_lapic *lapic);
 void lodge_lapic_accept(struct lodge_lapic *lapic, u8 vector);
 void lodge_lapic_return(struct lodge_lapic *lapic, u8 vector);
+bool lodge_lapic_virtual(const struct lodge_lapic *lapic);
+void lodge_lapic_eoi_exits(const struct lodge_lapic *lapic, u64 bitmap[4]);
+void lodge_lapic_ended(struct lodge_lapic *lapic, u8 vector);
 bool lodge_lapic_takes_extint(const struct lodge_lapic *lapic);
 
 /* any */

@@ -128,6 +128,19 @@ void lodge_route_eoi(struct lodge_irq *irq, u8 vector)
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
 }
 
+/**
+ * lodge_route_retry - a local APIC accepts interrupts from now on
+ * @irq: the VM's
+ */
+void lodge_route_retry(struct lodge_irq *irq)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&irq->lock, flags);
+	lodge_ioapic_retry(irq);
+	raw_spin_unlock_irqrestore(&irq->lock, flags);
+}
+
 static struct lodge_lapic *lapic_at(struct lodge_irq *irq, unsigned int i)
 {
 	return rcu_dereference_check(irq->lapic[i], lockdep_is_held(&irq->lock));

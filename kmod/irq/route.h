@@ -43,6 +43,7 @@ void lodge_route_reset(struct lodge_irq *irq);
 void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level);
 void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data);
 void lodge_route_eoi(struct lodge_irq *irq, u8 vector);
+void lodge_route_retry(struct lodge_irq *irq);
 void lodge_route_pic_output(struct lodge_irq *irq, bool was);
 bool lodge_route_extint_waits(const struct lodge_irq *irq);
 int lodge_route_extint_take(struct lodge_irq *irq);
