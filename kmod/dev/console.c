@@ -8,7 +8,6 @@
  * the console is open, and only takes from the part of @in that is filled.  What
  * one end frees the other sees under the lock.
  */
-#ifdef __KERNEL__
 #include <linux/anon_inodes.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -21,10 +20,6 @@
 
 #include "../alloc.h"
 #include "../compat.h"
-#else
-#include "devshim.h"
-#endif
-
 #include "console.h"
 
 #define OUT_SIZE	LODGE_CONSOLE_OUT_SIZE

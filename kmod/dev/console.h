@@ -8,16 +8,12 @@
 #ifndef LODGE_DEV_CONSOLE_H
 #define LODGE_DEV_CONSOLE_H
 
-#ifdef __KERNEL__
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
-#else
-#include "devshim.h"
-#endif
 
 #define LODGE_CONSOLE_OUT_SIZE	16384	/* powers of 2 */
 #define LODGE_CONSOLE_IN_SIZE	4096

@@ -5,11 +5,7 @@
  * console, or to user space if there is none; a write to 0xf4 ends the run with
  * its value.
  */
-#ifdef __KERNEL__
 #include <linux/types.h>
-#else
-#include "devshim.h"
-#endif
 
 #include "bus.h"
 #include "console.h"

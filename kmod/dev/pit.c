@@ -16,7 +16,6 @@
  *
  * Source: Intel, 82C54 data sheet (1994).
  */
-#ifdef __KERNEL__
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -24,10 +23,6 @@
 
 #include "../compat.h"
 #include "../irq/route.h"
-#else
-#include "devshim.h"
-#endif
-
 #include "bytes.h"
 #include "pit.h"
 

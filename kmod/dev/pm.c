@@ -7,7 +7,6 @@
  * Source: ACPI 6.4, 4.8.3 (fixed hardware registers); PCI: Intel ICH9 data sheet,
  * 13.7.5 (0xcf9) and 13.7.2 (0x92).
  */
-#ifdef __KERNEL__
 #include <linux/bits.h>
 #include <linux/hrtimer.h>
 #include <linux/kernel.h>
@@ -15,10 +14,6 @@
 
 #include "../compat.h"
 #include "../irq/route.h"
-#else
-#include "devshim.h"
-#endif
-
 #include "bus.h"
 #include "pm.h"
 

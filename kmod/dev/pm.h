@@ -2,13 +2,9 @@
 #ifndef LODGE_DEV_PM_H
 #define LODGE_DEV_PM_H
 
-#ifdef __KERNEL__
 #include <linux/hrtimer.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#else
-#include "devshim.h"
-#endif
 
 struct lodge_bus;
 struct lodge_irq;

@@ -9,7 +9,6 @@
  *
  * Source: Motorola, MC146818 data sheet (1984).
  */
-#ifdef __KERNEL__
 #include <linux/bcd.h>
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
@@ -19,10 +18,6 @@
 
 #include "../compat.h"
 #include "../irq/route.h"
-#else
-#include "devshim.h"
-#endif
-
 #include "bytes.h"
 #include "rtc.h"
 

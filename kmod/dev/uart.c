@@ -9,15 +9,10 @@
  *
  * Source: National Semiconductor, PC16550D data sheet (1995), section 8.
  */
-#ifdef __KERNEL__
 #include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "../irq/route.h"
-#else
-#include "devshim.h"
-#endif
-
 #include "bytes.h"
 #include "console.h"
 #include "uart.h"

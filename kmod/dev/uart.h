@@ -2,12 +2,8 @@
 #ifndef LODGE_DEV_UART_H
 #define LODGE_DEV_UART_H
 
-#ifdef __KERNEL__
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#else
-#include "devshim.h"
-#endif
 
 struct lodge_bus;
 struct lodge_console;
