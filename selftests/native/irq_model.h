@@ -210,7 +210,11 @@ static inline void out(u16 port, u8 width, u32 value)
 		r->ops->write(r->dev, port - r->first, width, value);
 }
 
-#define inb(port)		((u8)in(port, 1))
+static inline u8 inb(u16 port)
+{
+	return in(port, 1);
+}
+
 #define outb(port, value)	out(port, 1, value)
 
 static inline u64 load(u64 gpa, u8 width)
