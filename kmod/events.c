@@ -112,7 +112,13 @@ static bool extint_waits(struct lodge_vcpu *vcpu)
 	       lodge_lapic_takes_extint(&vcpu->lapic);
 }
 
-static bool bypassing_waits(struct lodge_vcpu *vcpu)
+/**
+ * lodge_events_bypassing - does an interrupt wait that goes past the local APIC?
+ * @vcpu: owned by the caller
+ *
+ * Return: true if so.
+ */
+bool lodge_events_bypassing(struct lodge_vcpu *vcpu)
 {
 	return !bitmap_empty(vcpu->irr, 256) || extint_waits(vcpu);
 }
@@ -128,7 +134,7 @@ bool lodge_events_irq_ready(struct lodge_vcpu *vcpu)
 	/* cleared first: what comes after this look sets it again */
 	/* barrier: pairs with wake() and lodge_vcpu_interrupt(), which set it last */
 	smp_store_mb(vcpu->irq_waiting, false);
-	if (!bypassing_waits(vcpu) &&
+	if (!lodge_events_bypassing(vcpu) &&
 	    !(vcpu->vm->machine && lodge_lapic_next(&vcpu->lapic) >= 0))
 		return false;
 	WRITE_ONCE(vcpu->irq_waiting, true);
@@ -149,6 +155,24 @@ static int take_bypassing(struct lodge_vcpu *vcpu)
 			return i;
 	}
 	return extint_waits(vcpu) ? lodge_route_extint_take(&vcpu->vm->machine->irq) : -1;
+}
+
+/**
+ * lodge_events_take_bypassing - likewise, where the processor delivers the APIC's itself
+ * @vcpu: owned by the caller, open for interrupts
+ *
+ * Return: the vector, or -1 if there is none.
+ */
+int lodge_events_take_bypassing(struct lodge_vcpu *vcpu)
+{
+	int vector;
+
+	/* as in lodge_events_irq_ready() */
+	smp_store_mb(vcpu->irq_waiting, false);
+	vector = take_bypassing(vcpu);
+	vcpu->irq_bypassed = vector >= 0;
+	WRITE_ONCE(vcpu->irq_waiting, true);
+	return vector;
 }
 
 /**
@@ -176,7 +200,7 @@ int lodge_events_take_irq(struct lodge_vcpu *vcpu)
 		if (next >= 0)
 			WRITE_ONCE(vcpu->irq_waiting, true);
 	}
-	if (bypassing_waits(vcpu))
+	if (lodge_events_bypassing(vcpu))
 		WRITE_ONCE(vcpu->irq_waiting, true);
 	return vector;
 }

@@ -18,6 +18,8 @@ void lodge_events_destroy(struct lodge_vcpu *vcpu);
 
 /* owner */
 bool lodge_events_irq_ready(struct lodge_vcpu *vcpu);
+bool lodge_events_bypassing(struct lodge_vcpu *vcpu);
+int lodge_events_take_bypassing(struct lodge_vcpu *vcpu);
 int lodge_events_take_irq(struct lodge_vcpu *vcpu);
 void lodge_events_return_irq(struct lodge_vcpu *vcpu, u8 vector);
 int lodge_events_handle(struct lodge_vcpu *vcpu);

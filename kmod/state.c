@@ -18,6 +18,7 @@
 #define SHADOW_MOV_SS	0x2
 #define SHADOW_NMI	0x8
 
+#define SREGS_PARTS	(LODGE_PART_SEGS | LODGE_PART_CRS | LODGE_PART_APIC)
 #define GPR_PARTS	(LODGE_PART_RIP | LODGE_PART_RSP | LODGE_PART_RFLAGS)
 
 long lodge_state_get_regs(void *object, void *arg)
@@ -58,7 +59,7 @@ long lodge_state_get_sregs(void *object, void *arg)
 	struct lodge_vcpu *vcpu = object;
 	struct lodge_sregs *s = arg;
 	u32 size = s->size;
-	int err = vmx_state_fetch(vcpu, LODGE_PART_SEGS | LODGE_PART_CRS);
+	int err = vmx_state_fetch(vcpu, SREGS_PARTS);
 
 	if (err)
 		return err;
@@ -71,7 +72,7 @@ long lodge_state_get_sregs(void *object, void *arg)
 long lodge_state_set_sregs(void *object, void *arg)
 {
 	struct lodge_vcpu *vcpu = object;
-	int err = vmx_state_fetch(vcpu, LODGE_PART_SEGS | LODGE_PART_CRS);
+	int err = vmx_state_fetch(vcpu, SREGS_PARTS);
 
 	return err ? err : lodge_cr_set(vcpu, arg);
 }

@@ -129,7 +129,7 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 		return -EINTR;
 	if (READ_ONCE(vcpu->requests))
 		return lodge_events_handle(vcpu);
-	err = vmx_state_fetch(vcpu, LODGE_PART_RFLAGS | LODGE_PART_SHADOW);
+	err = vmx_state_fetch(vcpu, LODGE_PART_RFLAGS | LODGE_PART_SHADOW | LODGE_PART_APIC);
 	if (err)
 		return err;
 	if (rcuwait_wait_event(&vcpu->wait,
@@ -204,7 +204,8 @@ static void note_thread(struct lodge_vcpu *vcpu)
 	if (likely(old == task_pid(current)))
 		return;
 	rcu_assign_pointer(vcpu->thread, get_pid(task_pid(current)));
-	synchronize_rcu();
+	if (old)
+		synchronize_rcu();
 	put_pid(old);
 }
 
@@ -268,7 +269,7 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 		cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	next = run_loop(vcpu);
 	vcpu->stats[LODGE_STAT_EXITS_USER]++;
-	run->cr8 = lodge_cr_read8(vcpu);
+	run->cr8 = vcpu->s.cr8;
 	run->if_flag = 0;
 	run->ready_for_irq = 0;
 	if (!(~vcpu->cached & (LODGE_PART_RFLAGS | LODGE_PART_SHADOW))) {

@@ -38,7 +38,8 @@ struct vmx_vcpu;
 #define LODGE_PART_DR7		0x0100	/* and IA32_DEBUGCTL */
 #define LODGE_PART_SHADOW	0x0200	/* interruptibility */
 #define LODGE_PART_TSC		0x0400	/* TSC offset */
-#define LODGE_PART_ALL		0x07ff
+#define LODGE_PART_APIC		0x0800	/* the local APIC's TPR, ISR and waiting IRR */
+#define LODGE_PART_ALL		0x0fff
 
 /* lodge_vcpu.mode */
 enum lodge_vcpu_mode {

@@ -220,6 +220,11 @@ static void settle_dependencies(void)
 {
 	if (!(vmx_caps.ept & EPT_AD))
 		vmx_caps.proc2 &= ~PROC2_PML;
+	if (!(vmx_caps.proc & PROC_TPR_SHADOW) || !(vmx_caps.proc2 & PROC2_X2APIC) ||
+	    !(vmx_caps.proc2 & PROC2_VIRTUAL_INTERRUPTS)) {
+		vmx_caps.proc &= ~PROC_TPR_SHADOW;
+		vmx_caps.proc2 &= ~(PROC2_X2APIC | PROC2_VIRTUAL_INTERRUPTS);
+	}
 	if (!(vmx_caps.exit & EXIT_LOAD_CET) || !(vmx_caps.entry & ENTRY_LOAD_CET)) {
 		vmx_caps.exit &= ~EXIT_LOAD_CET;
 		vmx_caps.entry &= ~ENTRY_LOAD_CET;

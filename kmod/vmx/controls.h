@@ -34,7 +34,7 @@
 	X(16, PROC_CR3_STORE_EXITING, OFF, "CR3-store exiting") \
 	X(19, PROC_CR8_LOAD_EXITING, REQ, "CR8-load exiting") \
 	X(20, PROC_CR8_STORE_EXITING, REQ, "CR8-store exiting") \
-	X(21, PROC_TPR_SHADOW, OFF, "use TPR shadow") \
+	X(21, PROC_TPR_SHADOW, OPT, "use TPR shadow") \
 	X(22, PROC_NMI_WINDOW, DYN, "NMI-window exiting") \
 	X(23, PROC_MOV_DR_EXITING, REQ, "MOV-DR exiting") \
 	X(24, PROC_UNCONDITIONAL_IO, REQ, "unconditional I/O exiting") \
@@ -50,12 +50,12 @@
 	X(1, PROC2_EPT, REQ, "enable EPT") \
 	X(2, PROC2_DESCRIPTOR_EXITING, OFF, "descriptor-table exiting") \
 	X(3, PROC2_RDTSCP, OPT, "enable RDTSCP") \
-	X(4, PROC2_X2APIC, OFF, "virtualize x2APIC mode") \
+	X(4, PROC2_X2APIC, OPT, "virtualize x2APIC mode") \
 	X(5, PROC2_VPID, OPT, "enable VPID") \
 	X(6, PROC2_WBINVD_EXITING, OPT, "WBINVD exiting") \
 	X(7, PROC2_UNRESTRICTED_GUEST, REQ, "unrestricted guest") \
 	X(8, PROC2_APIC_REGISTERS, OFF, "APIC-register virtualization") \
-	X(9, PROC2_VIRTUAL_INTERRUPTS, OFF, "virtual-interrupt delivery") \
+	X(9, PROC2_VIRTUAL_INTERRUPTS, OPT, "virtual-interrupt delivery") \
 	X(10, PROC2_PAUSE_LOOP, OPT, "PAUSE-loop exiting") \
 	X(11, PROC2_RDRAND_EXITING, OFF, "RDRAND exiting") \
 	X(12, PROC2_INVPCID, OPT, "enable INVPCID") \

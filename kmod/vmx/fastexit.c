@@ -5,6 +5,7 @@
  */
 #include <linux/kernel.h>
 #include <asm/cpufeature.h>
+#include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
@@ -73,8 +74,10 @@ static int read_msr(struct vmx_vcpu *vmx, u32 index, u64 *value)
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 
 	if (vcpu->vm->machine) {
-		if (is_lapic_msr(index))
+		if (is_lapic_msr(index)) {
+			vmx_state_read(vmx, LODGE_PART_APIC);
 			return lodge_lapic_read_msr(&vcpu->lapic, index, value);
+		}
 		if (index == MSR_IA32_TSC_DEADLINE) {
 			*value = lodge_lapic_read_deadline(&vcpu->lapic);
 			return 0;
@@ -109,6 +112,11 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 	u64 value = vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX];
 
 	if (vcpu->vm->machine && is_lapic_msr(index)) {
+		/* sending needs nothing of what the processor may hold */
+		if (index != LODGE_LAPIC_MSR_ICR)
+			vmx_state_read(vmx, LODGE_PART_APIC);
+		if (index == LODGE_LAPIC_MSR_SVR)
+			lodge_vcpu_mark(vcpu, LODGE_PART_APIC);
 		if (lodge_lapic_write_msr(&vcpu->lapic, index, value)) {
 			lodge_vcpu_raise(vcpu, 13, true, 0);
 			return VMX_FAST_ENTER;
@@ -117,6 +125,8 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 		lodge_lapic_write_deadline(&vcpu->lapic, value);
 	} else if (index == MSR_IA32_TSC_ADJUST || index == MSR_IA32_TSC) {
 		lodge_msr_write(vcpu, index, value);
+		if (vcpu->vm->machine)
+			lodge_lapic_offset_changed(&vcpu->lapic);
 	} else {
 		return VMX_FAST_LEAVE;
 	}
@@ -265,6 +275,20 @@ static enum vmx_fast fast_exception(struct vmx_vcpu *vmx)
 	return VMX_FAST_LEAVE;
 }
 
+/* The processor has ended an interrupt by itself, or wants a bad SELF IPI looked at */
+static enum vmx_fast apic_trap(struct vmx_vcpu *vmx)
+{
+	struct lodge_lapic *lapic = &vmx->vcpu->lapic;
+	u32 q = vmcs_readl(VMCS_EXIT_QUALIFICATION);
+
+	if (vmx->exit.reason == VMX_EXIT_VIRTUALIZED_EOI)
+		lodge_lapic_ended(lapic, q);
+	else if (q == APIC_SELF_IPI)
+		lodge_lapic_write_msr(lapic, LODGE_LAPIC_MSR_SELF_IPI,
+				      *(u32 *)(vmx->apic_page + APIC_SELF_IPI));
+	return VMX_FAST_ENTER;
+}
+
 static enum vmx_fast window_opened(struct vmx_vcpu *vmx, u32 control)
 {
 	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc &= ~control);
@@ -321,6 +345,9 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 		return window_opened(vmx, PROC_INTERRUPT_WINDOW);
 	case VMX_EXIT_NMI_WINDOW:
 		return window_opened(vmx, PROC_NMI_WINDOW);
+	case VMX_EXIT_VIRTUALIZED_EOI:
+	case VMX_EXIT_APIC_WRITE:
+		return apic_trap(vmx);
 	case VMX_EXIT_EPT_VIOLATION:
 		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 		read_delivery_exit(vmx);

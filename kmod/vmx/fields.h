@@ -10,6 +10,7 @@
 
 /* 16-bit control */
 #define VMCS_VPID			0x0000
+#define VMCS_GUEST_INTR_STATUS		0x0810	/* RVI, SVI in the upper half */
 #define VMCS_PML_INDEX			0x0812
 /* 16-bit guest state: in the order of enum lodge_sreg */
 #define VMCS_GUEST_ES_SEL		0x0800
@@ -25,7 +26,9 @@
 #define VMCS_MSR_BITMAP			0x2004
 #define VMCS_PML_ADDRESS		0x200e
 #define VMCS_TSC_OFFSET			0x2010
+#define VMCS_VIRTUAL_APIC_PAGE		0x2012
 #define VMCS_EPTP			0x201a
+#define VMCS_EOI_EXIT0			0x201c
 #define VMCS_XSS_BITMAP			0x202c
 #define VMCS_ENCLS_BITMAP		0x202e
 /* 64-bit read-only */
@@ -54,6 +57,7 @@
 #define VMCS_ENTRY_INTR_INFO		0x4016
 #define VMCS_ENTRY_ERROR_CODE		0x4018
 #define VMCS_ENTRY_INSN_LEN		0x401a
+#define VMCS_TPR_THRESHOLD		0x401c
 #define VMCS_PROC2_CONTROLS		0x401e
 #define VMCS_PLE_GAP			0x4020
 #define VMCS_PLE_WINDOW			0x4022

@@ -57,10 +57,21 @@ static void inject_one(struct vmx_vcpu *vmx)
 		atomic_dec(&vcpu->nmi_pending);
 		inject(vmx, 2 | INTR_TYPE_NMI);
 	} else if (READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu)) {
-		vector = lodge_events_take_irq(vcpu);
+		vector = vmx->apicv ? lodge_events_take_bypassing(vcpu) :
+				      lodge_events_take_irq(vcpu);
 		if (vector >= 0)
 			inject(vmx, vector | INTR_TYPE_EXTERNAL);
 	}
+}
+
+/* Is there an interrupt that waits for software to inject it? */
+static bool irq_held_back(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	if (!READ_ONCE(vcpu->irq_waiting))
+		return false;
+	return vmx->apicv ? lodge_events_bypassing(vcpu) : lodge_events_irq_ready(vcpu);
 }
 
 /**
@@ -78,14 +89,15 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
 		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
+	if (vmx->apicv && READ_ONCE(vcpu->irq_waiting))
+		vmx_apicv_post(vmx);
 	inject_one(vmx);
 
 	/* an NMI window opens in spite of STI, but an NMI may not be injected then */
 	if (atomic_read(&vcpu->nmi_pending))
 		proc |= vcpu->shadow & INTERRUPTIBILITY_STI ? PROC_INTERRUPT_WINDOW :
 							      PROC_NMI_WINDOW;
-	if ((READ_ONCE(vcpu->irq_waiting) && lodge_events_irq_ready(vcpu)) ||
-	    READ_ONCE(vcpu->run->want_irq_window))
+	if (irq_held_back(vmx) || READ_ONCE(vcpu->run->want_irq_window))
 		proc |= PROC_INTERRUPT_WINDOW;
 	if (proc != vmx->proc)
 		vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc = proc);
@@ -98,6 +110,7 @@ static void put_back(struct vmx_vcpu *vmx, u32 info, u32 error)
 
 	switch (info & INTR_TYPE_MASK) {
 	case INTR_TYPE_EXTERNAL:
+		vmx_state_read(vmx, LODGE_PART_APIC);
 		lodge_events_return_irq(vcpu, vector);
 		break;
 	case INTR_TYPE_NMI:

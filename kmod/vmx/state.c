@@ -101,6 +101,8 @@ static void write_rest(struct vmx_vcpu *vmx, u32 parts)
 	}
 	if (parts & LODGE_PART_TSC)
 		vmcs_write64(VMCS_TSC_OFFSET, vcpu->msr.tsc_offset);
+	if (parts & LODGE_PART_APIC)
+		vmx_apicv_load(vmx);
 }
 
 /**
@@ -147,6 +149,8 @@ static void read_rest(struct lodge_vcpu *vcpu, u32 parts)
 		vcpu->debug.dr7 = vmcs_readl(VMCS_GUEST_DR7);
 		vcpu->msr.debugctl = vmcs_read64(VMCS_GUEST_DEBUGCTL);
 	}
+	if (parts & LODGE_PART_APIC)
+		vmx_apicv_save(vcpu->vmx);
 }
 
 /**
@@ -187,6 +191,11 @@ int vmx_state_fetch(struct lodge_vcpu *vcpu, u32 parts)
 	struct vmx_vcpu *vmx = vcpu->vmx;
 	int err;
 
+	/* lies in memory */
+	if (parts & ~vcpu->cached & LODGE_PART_APIC) {
+		vcpu->cached |= LODGE_PART_APIC;
+		vmx_apicv_save(vmx);
+	}
 	if (!(parts & ~vcpu->cached))
 		return 0;
 	local_irq_disable();

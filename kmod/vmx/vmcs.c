@@ -31,6 +31,7 @@
 static DEFINE_SPINLOCK(vpid_lock);
 static unsigned long *vpids;		/* under vpid_lock */
 static void *msr_bitmap;		/* one for all: the policy is the same */
+static void *x2apic_bitmap;		/* with virtual-interrupt delivery */
 
 static u16 alloc_vpid(void)
 {
@@ -58,14 +59,26 @@ static void free_vpid(u16 vpid)
 }
 
 /* The bitmap's layout: SDM Vol 3C, 25.6.9 */
-static void allow_msr(const struct lodge_msr_passthrough *p)
+static void allow_msr(unsigned long *bitmap, u32 index, bool read, bool write)
 {
-	bool high = p->index >= 0xc0000000;
-	u32 bit = (p->index & 0x1fff) + (high ? 1024 * 8 : 0);
+	bool high = index >= 0xc0000000;
+	u32 bit = (index & 0x1fff) + (high ? 1024 * 8 : 0);
 
-	__clear_bit(bit, msr_bitmap);
-	if (p->write)
-		__clear_bit(bit + 2048 * 8, msr_bitmap);
+	if (read)
+		__clear_bit(bit, bitmap);
+	if (write)
+		__clear_bit(bit + 2048 * 8, bitmap);
+}
+
+/**
+ * vmx_vmcs_msr_bitmap - the MSRs that exit
+ * @x2apic: for virtual-interrupt delivery: some of the APIC's do not
+ *
+ * Return: physical address for VMCS_MSR_BITMAP.
+ */
+u64 vmx_vmcs_msr_bitmap(bool x2apic)
+{
+	return virt_to_phys(x2apic ? x2apic_bitmap : msr_bitmap);
 }
 
 /**
@@ -78,16 +91,20 @@ int vmx_vmcs_init(void)
 	unsigned int i;
 
 	msr_bitmap = lodge_alloc_page(GFP_KERNEL, NUMA_NO_NODE);
-	if (!msr_bitmap)
-		return -ENOMEM;
+	x2apic_bitmap = lodge_alloc_page(GFP_KERNEL, NUMA_NO_NODE);
 	vpids = bitmap_zalloc(NR_VPIDS, GFP_KERNEL);
-	if (!vpids) {
-		free_page((unsigned long)msr_bitmap);
+	if (!msr_bitmap || !x2apic_bitmap || !vpids) {
+		vmx_vmcs_exit();
 		return -ENOMEM;
 	}
 	memset(msr_bitmap, 0xff, PAGE_SIZE);
 	for (i = 0; i < lodge_msr_nr_passthrough; i++)
-		allow_msr(&lodge_msr_passthrough[i]);
+		allow_msr(msr_bitmap, lodge_msr_passthrough[i].index, true,
+			  lodge_msr_passthrough[i].write);
+	memcpy(x2apic_bitmap, msr_bitmap, PAGE_SIZE);
+	allow_msr(x2apic_bitmap, LODGE_LAPIC_MSR_TPR, true, true);
+	allow_msr(x2apic_bitmap, LODGE_LAPIC_MSR_EOI, false, true);
+	allow_msr(x2apic_bitmap, LODGE_LAPIC_MSR_SELF_IPI, false, true);
 	return 0;
 }
 
@@ -97,6 +114,7 @@ int vmx_vmcs_init(void)
 void vmx_vmcs_exit(void)
 {
 	bitmap_free(vpids);
+	free_page((unsigned long)x2apic_bitmap);
 	free_page((unsigned long)msr_bitmap);
 }
 
@@ -109,9 +127,11 @@ void vmx_vmcs_exit(void)
 
 static void setup_controls(struct vmx_vcpu *vmx)
 {
+	unsigned int i;
+
 	vmcs_write32(VMCS_PIN_CONTROLS, vmx_caps.pin);
 	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc);
-	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_caps.proc2);
+	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_apicv_proc2(false));
 	vmcs_write32(VMCS_EXIT_CONTROLS, vmx_caps.exit);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, vmx->entry);
 	vmcs_write32(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
@@ -122,7 +142,13 @@ static void setup_controls(struct vmx_vcpu *vmx)
 	vmcs_write32(VMCS_EXIT_MSR_LOAD_COUNT, 0);
 	vmcs_write32(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
-	vmcs_write64(VMCS_MSR_BITMAP, virt_to_phys(msr_bitmap));
+	vmcs_write64(VMCS_MSR_BITMAP, vmx_vmcs_msr_bitmap(false));
+	if (vmx->apic_page) {
+		vmcs_write64(VMCS_VIRTUAL_APIC_PAGE, virt_to_phys(vmx->apic_page));
+		vmcs_write32(VMCS_TPR_THRESHOLD, 0);
+		for (i = 0; i < ARRAY_SIZE(vmx->eoi_exits); i++)
+			vmcs_write_any(VMCS_EOI_EXIT0 + 2 * i, 0);
+	}
 	vmcs_write64(VMCS_EPTP, lodge_mem_eptp(&vmx->vcpu->vm->mem));
 	if (vmx_caps.proc2 & PROC2_VPID)
 		vmcs_write16(VMCS_VPID, vmx->vpid);
@@ -179,6 +205,7 @@ static int clear_vmcs(struct vmx_vcpu *vmx)
 static void free_parts(struct vmx_vcpu *vmx)
 {
 	free_vpid(vmx->vpid);
+	free_page((unsigned long)vmx->apic_page);
 	free_page((unsigned long)vmx->pml);
 	free_page((unsigned long)vmx->vmcs);
 	kfree(vmx);
@@ -199,7 +226,7 @@ int vmx_vcpu_create(struct lodge_vcpu *vcpu)
 		return -ENOMEM;
 	vmx->vcpu = vcpu;
 	vmx->host_cpu = -1;
-	vmx->proc = vmx_caps.proc;
+	vmx->proc = vmx_caps.proc & ~PROC_TPR_SHADOW;
 	vmx->entry = vmx_caps.entry;
 	vmx->vmcs = lodge_alloc_page(GFP_KERNEL_ACCOUNT, NUMA_NO_NODE);
 	if (!vmx->vmcs)
@@ -207,6 +234,11 @@ int vmx_vcpu_create(struct lodge_vcpu *vcpu)
 	if (vmx_caps.proc2 & PROC2_PML) {
 		vmx->pml = lodge_alloc_page(GFP_KERNEL_ACCOUNT, NUMA_NO_NODE);
 		if (!vmx->pml)
+			goto err_free;
+	}
+	if (vcpu->vm->machine && (vmx_caps.proc2 & PROC2_VIRTUAL_INTERRUPTS)) {
+		vmx->apic_page = lodge_alloc_page(GFP_KERNEL_ACCOUNT, NUMA_NO_NODE);
+		if (!vmx->apic_page)
 			goto err_free;
 	}
 	vmx->vpid = alloc_vpid();

@@ -72,6 +72,9 @@ struct vmx_host {
  * @switches: context switches of the thread, when a neighbour held VMX last
  * @launched: VMLAUNCH has succeeded in this window
  * @stale_shadow: an instruction was skipped, so STI and MOV SS block no more
+ * @apic_page: virtual-APIC page, NULL where there is no virtual-interrupt delivery [I]
+ * @eoi_exits: EOI-exit bitmap as written
+ * @apicv: virtual-interrupt delivery is on
  * @nmi_arrived: an NMI exit waits to be given to the host
  * @mce_arrived: a machine check likewise
  * @exit: the last exit
@@ -95,6 +98,9 @@ struct vmx_vcpu {
 	unsigned long switches;
 	bool launched;
 	bool stale_shadow;
+	void *apic_page;
+	u64 eoi_exits[4];
+	bool apicv;
 	bool nmi_arrived;
 	bool mce_arrived;
 	struct vmx_exit exit;
@@ -114,6 +120,13 @@ void vmx_vmcs_exit(void);
 int vmx_vcpu_create(struct lodge_vcpu *vcpu);
 void vmx_vcpu_destroy(struct lodge_vcpu *vcpu);
 void vmx_vmcs_setup(struct vmx_vcpu *vmx);
+u64 vmx_vmcs_msr_bitmap(bool x2apic);
+
+/* apicv.c */
+u32 vmx_apicv_proc2(bool on);
+void vmx_apicv_load(struct vmx_vcpu *vmx);
+void vmx_apicv_save(struct vmx_vcpu *vmx);
+void vmx_apicv_post(struct vmx_vcpu *vmx);
 
 /* host.c */
 void vmx_host_setup(void);

@@ -299,6 +299,7 @@ int lodge_cr_apic_base(struct lodge_vcpu *vcpu, u64 value)
 	if (vcpu->vm->machine) {
 		if (lodge_lapic_set_base(&vcpu->lapic, value))
 			return -EINVAL;
+		lodge_vcpu_mark(vcpu, LODGE_PART_APIC);
 	} else if (value & ~APIC_BASE_VALID) {
 		return -EINVAL;
 	}

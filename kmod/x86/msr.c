@@ -133,6 +133,8 @@ void lodge_msr_leave(struct lodge_vcpu *vcpu)
 u32 lodge_msr_part(u32 index)
 {
 	switch (index) {
+	case MSR_IA32_APICBASE:
+		return LODGE_PART_APIC;
 	case MSR_IA32_SYSENTER_CS:
 	case MSR_IA32_SYSENTER_ESP:
 	case MSR_IA32_SYSENTER_EIP:

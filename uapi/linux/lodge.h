@@ -713,7 +713,7 @@ struct lodge_run_memory {
  * @ready_for_irq: out: an interrupt would be delivered at the next entry
  * @if_flag: out: RFLAGS.IF
  * @pad2: zero
- * @cr8: out: task priority
+ * @cr8: out: task priority; not with LODGE_VM_MACHINE, see LODGE_VCPU_GET_SREGS
  * @io: for LODGE_EXIT_IO
  * @mmio: for LODGE_EXIT_MMIO
  * @hypercall: for LODGE_EXIT_HYPERCALL
