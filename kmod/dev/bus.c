@@ -3,7 +3,7 @@
  * A bus: which in-kernel device answers at which I/O port or memory address.
  */
 #include <linux/errno.h>
-#include <linux/minmax.h>
+#include <linux/string.h>
 
 #include "bus.h"
 
@@ -16,19 +16,21 @@
  */
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range)
 {
-	unsigned int i;
+	unsigned int i, at = 0;
 
 	for (i = 0; i < bus->nr; i++) {
 		const struct lodge_bus_range *r = &bus->range[i];
 
 		if (range->first < r->first + r->count && r->first < range->first + range->count)
 			return -EEXIST;
+		if (r->first < range->first)
+			at = i + 1;
 	}
 	if (bus->nr == LODGE_BUS_MAX)
 		return -ENOSPC;
-	bus->first = bus->nr ? min_t(u64, bus->first, range->first) : range->first;
-	bus->last = max_t(u64, bus->last, range->first + range->count - 1);
-	bus->range[bus->nr++] = *range;
+	memmove(&bus->range[at + 1], &bus->range[at], (bus->nr - at) * sizeof(*range));
+	bus->range[at] = *range;
+	bus->nr++;
 	return 0;
 }
 
@@ -40,16 +42,21 @@ int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range)
  *
  * Return: the range or NULL.
  */
-const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u64 address,
-					       u8 width)
+const struct lodge_bus_range *lodge_bus_search(struct lodge_bus *bus, u64 address, u8 width)
 {
-	unsigned int i;
+	unsigned int low = 0, high = bus->nr;
 
-	for (i = 0; i < bus->nr; i++) {
-		const struct lodge_bus_range *r = &bus->range[i];
+	/* below @low ranges begin at or before the address, from @high on behind it */
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
 
-		if (address >= r->first && address + width <= r->first + r->count)
-			return r;
+		if (bus->range[middle].first <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (!low || !lodge_bus_covers(&bus->range[low - 1], address, width))
+		return NULL;
+	WRITE_ONCE(bus->hint, low - 1);
+	return &bus->range[low - 1];
 }

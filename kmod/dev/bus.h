@@ -2,6 +2,7 @@
 #ifndef LODGE_DEV_BUS_H
 #define LODGE_DEV_BUS_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 #define LODGE_BUS_MAX	24
@@ -54,34 +55,39 @@ struct lodge_bus_range {
 /**
  * struct lodge_bus - the ports, or the device memory, of a VM that the kernel handles
  * @nr: ranges in use
- * @first: lowest port of all of them
- * @last: highest
- * @range: filled before the VM's first vCPU, constant after, so read without lock
+ * @hint: the range that was found last: a device is mostly asked more than once
+ * @range: by address; filled before the VM's first vCPU, constant after, so read
+ *	without lock
  */
 struct lodge_bus {
-	unsigned int nr;
-	u64 first;
-	u64 last;
+	u8 nr;
+	u8 hint;
 	struct lodge_bus_range range[LODGE_BUS_MAX];
 };
 
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range);
-const struct lodge_bus_range *lodge_bus_search(const struct lodge_bus *bus, u64 address, u8 width);
+const struct lodge_bus_range *lodge_bus_search(struct lodge_bus *bus, u64 address, u8 width);
+
+static inline bool lodge_bus_covers(const struct lodge_bus_range *r, u64 address, u8 width)
+{
+	return address - r->first < r->count && address - r->first + width <= r->count;
+}
 
 /**
  * lodge_bus_find - who answers at a port or address
  * @bus: the VM's
- * @address: first port or byte of the access
+ * @address: first port or byte of the access, the guest's choice
  * @width: bytes; the access must lie within one range
  *
  * Return: the range or NULL.
  */
-static inline const struct lodge_bus_range *lodge_bus_find(const struct lodge_bus *bus,
-							   u64 address, u8 width)
+static inline const struct lodge_bus_range *lodge_bus_find(struct lodge_bus *bus, u64 address,
+							   u8 width)
 {
-	if (!bus->nr || address < bus->first || address > bus->last)
-		return NULL;
-	return lodge_bus_search(bus, address, width);
+	const struct lodge_bus_range *r = &bus->range[READ_ONCE(bus->hint)];
+
+	return likely(lodge_bus_covers(r, address, width)) ? r :
+							      lodge_bus_search(bus, address, width);
 }
 
 #endif /* LODGE_DEV_BUS_H */
