@@ -21,6 +21,7 @@
 #define APIC_SVR_ENABLED	0x1ff
 #define MSI_NMI			0x400
 #define MAX_CPUID		128
+#define TSC_DEADLINE		(1u << 24)	/* leaf 1, ECX */
 
 /* KVM_EXIT_HYPERCALL of KVM_HC_MAP_GPA_RANGE; absent from older headers */
 #ifndef KVM_CAP_EXIT_HYPERCALL
@@ -43,6 +44,7 @@ static int add_slot(struct machine *m, __u32 slot, __u64 gpa, size_t size, void 
 static int set_cpuid(int kvm, struct machine *m)
 {
 	struct kvm_cpuid2 *cpuid;
+	unsigned int i;
 	int ret;
 
 	cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID * sizeof(cpuid->entries[0]));
@@ -50,6 +52,10 @@ static int set_cpuid(int kvm, struct machine *m)
 		return fail("kvm: no memory");
 	cpuid->nent = MAX_CPUID;
 	ret = CALL(kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
+	/* KVM leaves it to user space, which has to see to it that there is an APIC */
+	for (i = 0; !ret && i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 1)
+			cpuid->entries[i].ecx |= TSC_DEADLINE;
 	if (!ret)
 		ret = CALL(m->vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
