@@ -10,7 +10,8 @@
 
 #include "mem.h"
 
-enum object { DEV, VM, VCPU, NR_OBJECTS };
+/* MACHINE: a VM with its machine in the kernel */
+enum object { DEV, VM, VCPU, MACHINE, NR_OBJECTS };
 
 /**
  * struct call - an ioctl that takes a structure
@@ -47,6 +48,9 @@ static const struct call calls[] = {
 	PAIR(CPUID, lodge_cpuid),
 	PAIR(EVENTS, lodge_events),
 	PAIR(MP, lodge_mp),
+	CALL(VM_SET_GSI, lodge_gsi, MACHINE, false),
+	CALL(VM_MSI, lodge_msi, MACHINE, false),
+	CALL(VM_CONSOLE, lodge_open_console, MACHINE, false),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU, false),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU, true),
 };
@@ -76,6 +80,7 @@ static void setup(void)
 	fd[DEV] = lodge_open();
 	fd[VM] = the_vm->fd;
 	fd[VCPU] = the_vcpu->fd;
+	fd[MACHINE] = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL)->fd;
 	mem = mem_anon(MEM_LEN, PAGE);
 	vm_slot(the_vm, LOG_SLOT, LODGE_SLOT_LOG_DIRTY, MEM_GPA, MEM_LEN, mem);
 }
@@ -102,6 +107,9 @@ static void valid(const struct call *c, void *arg)
 		return;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 32;
+		return;
+	case LODGE_VM_MSI:
+		((struct lodge_msi *)arg)->address = 0xfee00000;
 		return;
 	}
 	if (c->on != VCPU)
@@ -132,7 +140,8 @@ static long do_call(const struct call *c, void *arg)
 
 	errno = 0;
 	ret = ioctl(fd[c->on], c->cmd, arg);
-	if (ret > 2 && (c->cmd == LODGE_CREATE_VM || c->cmd == LODGE_VM_CREATE_VCPU))
+	if (ret > 2 && (c->cmd == LODGE_CREATE_VM || c->cmd == LODGE_VM_CREATE_VCPU ||
+			c->cmd == LODGE_VM_CONSOLE))
 		close(ret);
 	return ret;
 }
@@ -264,6 +273,11 @@ TEST(unaligned_pointers)
 	}
 }
 
+static bool alike(enum object a, enum object b)
+{
+	return a == b || (a == VM && b == MACHINE) || (a == MACHINE && b == VM);
+}
+
 TEST(wrong_descriptor)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -275,7 +289,7 @@ TEST(wrong_descriptor)
 	for (c = calls; c < calls + NR_CALLS; c++) {
 		valid(c, arg);
 		for (o = DEV; o < NR_OBJECTS; o++)
-			if (o != c->on)
+			if (!alike(o, c->on))
 				EXPECT_ERRNO(ioctl(fd[o], c->cmd, arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(null, c->cmd, arg), ENOTTY);
 	}
@@ -290,7 +304,7 @@ static bool known(unsigned int cmd, enum object on)
 	const struct call *c;
 
 	for (c = calls; c < calls + NR_CALLS; c++)
-		if (c->cmd == cmd && c->on == on)
+		if (c->cmd == cmd && alike(c->on, on))
 			return true;
 	return on == VCPU && (cmd == LODGE_VCPU_RUN || cmd == LODGE_VCPU_NMI);
 }
@@ -349,11 +363,13 @@ static int create_vm(u32 flags, const char *name, int len)
 
 TEST(create_vm_arguments)
 {
+	const u32 good = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_CLOSED;
 	unsigned int bit;
 
 	setup();
 	for (bit = 0; bit < 32; bit++)
-		EXPECT_EQ(create_vm(1u << bit, "", 0), bit < 2 ? 0 : EINVAL);
+		EXPECT_EQ(create_vm(1u << bit, "", 0), 1u << bit & good ? 0 : EINVAL);
+	EXPECT_EQ(create_vm(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL, "", 0), 0);
 	EXPECT_EQ(create_vm(0, "a name, with blanks", 20), 0);
 	EXPECT_EQ(create_vm(0, "0123456789012345678901234567890", 32), 0);
 	EXPECT_EQ(create_vm(0, "01234567890123456789012345678901", 32), EINVAL);

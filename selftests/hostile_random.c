@@ -121,6 +121,8 @@ static const struct call calls[] = {
 	PAIR(CPUID, lodge_cpuid),
 	PAIR(EVENTS, lodge_events),
 	PAIR(MP, lodge_mp),
+	CALL(VM_SET_GSI, lodge_gsi, VM),
+	CALL(VM_MSI, lodge_msi, VM),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU),
 };
@@ -190,6 +192,14 @@ static void likely(struct drawer *d, const struct call *c, void *arg)
 	case LODGE_VCPU_SET_MP:
 		((struct lodge_mp *)arg)->state = rnd(d) % LODGE_MP_NR;
 		break;
+	case LODGE_VM_SET_GSI:
+		((struct lodge_gsi *)arg)->gsi = rnd(d) % 24;
+		((struct lodge_gsi *)arg)->level = rnd(d) % 2;
+		break;
+	case LODGE_VM_MSI:
+		((struct lodge_msi *)arg)->data = rnd(d) & 0xffff;
+		((struct lodge_msi *)arg)->address = 0xfee00000 | (rnd(d) & 0xff00c);
+		break;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 16 + rnd(d) % 240;
 		break;
@@ -225,7 +235,7 @@ static void note(struct drawer *d, long ret)
 {
 	/* of Documentation/uapi.rst, and what descriptors that come and go add to it */
 	static const int known[] = { EFAULT, EINVAL, E2BIG, ENOTTY, ENOMEM, EINTR, EEXIST, ENOENT,
-				     EMFILE, EBADF };
+				     EMFILE, EBADF, ENODEV };
 	unsigned int i;
 	int err = errno;
 
@@ -252,7 +262,7 @@ static void replace(int *place, int fd)
 
 static void new_vm(struct drawer *d)
 {
-	struct lodge_create_vm arg = { .size = sizeof(arg), .flags = rnd(d) % 4 };
+	struct lodge_create_vm arg = { .size = sizeof(arg), .flags = rnd(d) % 16 };
 	int fd = ioctl(dev, LODGE_CREATE_VM, &arg);
 
 	note(d, fd);
@@ -273,6 +283,30 @@ static void new_vcpu(struct drawer *d)
 	ASSERT_NE(mmap((void *)(RUN_AREAS + nr * MIB), run_size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_FIXED, fd, 0), MAP_FAILED);
 	replace(&vcpus[nr], fd);
+}
+
+/* What a guest wrote is read, what it may read is written, and the console goes again */
+static void some_console(struct drawer *d)
+{
+	struct lodge_open_console arg = { .size = sizeof(arg), .which = rnd(d) % 2 };
+	int fd = ioctl(some_fd(d, VM), LODGE_VM_CONSOLE, &arg);
+	char *buf = (char *)pointer(d);
+
+	if (fd < 0 && errno == EBUSY) {
+		d->calls++;
+		return;
+	}
+	note(d, fd);
+	if (fd < 0)
+		return;
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	/* EBADF: the debug console is output only */
+	if (write(fd, buf, rnd(d) % PAGE) < 0)
+		ASSERT_TRUE(errno == EAGAIN || errno == EFAULT || errno == EINTR ||
+			    (arg.which == LODGE_CONSOLE_DEBUG && errno == EBADF));
+	if (read(fd, buf, rnd(d) % PAGE) < 0)
+		ASSERT_TRUE(errno == EAGAIN || errno == EFAULT || errno == EINTR);
+	ASSERT_OK(close(fd));
 }
 
 static void some_run(struct drawer *d)
@@ -309,7 +343,8 @@ static void any_number(struct drawer *d)
 	unsigned int nr = LODGE_IOC(rnd(d) % 0x80);
 
 	/* these make descriptors, or run */
-	if (nr == LODGE_CREATE_VM || nr == LODGE_VM_CREATE_VCPU || nr == LODGE_VCPU_RUN)
+	if (nr == LODGE_CREATE_VM || nr == LODGE_VM_CREATE_VCPU || nr == LODGE_VM_CONSOLE ||
+	    nr == LODGE_VCPU_RUN)
 		return;
 	note(d, ioctl(some_fd(d, rnd(d) % NR_KINDS), nr, arg));
 }
@@ -364,6 +399,8 @@ static void *thread(void *arg)
 			some_mapping(d);
 		else if (r < 60)
 			any_memory(d);
+		else if (r < 65)
+			some_console(d);
 		else if (r < 120)
 			any_number(d);
 		else if (r < 180)
