@@ -140,26 +140,35 @@ static void set_all_pv(struct cpuid_table *t, const struct cpuid_table *full, bo
 			t->leaf[t->nr++] = full->leaf[i];
 }
 
-static int change_one(struct cpuid_table *t, const struct cpuid_table *full, const char *word,
-		      size_t len, char *error, size_t size)
+/* What "+name" is about, or NULL with a sentence in @error */
+static const struct feature *parse(const char *word, size_t len, char *error, size_t size)
 {
 	const struct feature *f = features, *end = features + NR_FEATURES;
-	struct lodge_cpuid_leaf *l, *have;
-	bool on = *word == '+';
-	uint32_t bits;
 
 	if (len < 2 || (*word != '+' && *word != '-')) {
 		snprintf(error, size, "--cpu-feature takes +NAME or -NAME, not \"%.*s\"", (int)len,
 			 word);
-		return -1;
+		return NULL;
 	}
 	while (f < end && (strlen(f->name) != len - 1 || memcmp(f->name, word + 1, len - 1)))
 		f++;
-	if (f == end) {
-		snprintf(error, size, "there is no processor feature \"%.*s\": the names are those of /proc/cpuinfo",
-			 (int)len - 1, word + 1);
+	if (f < end)
+		return f;
+	snprintf(error, size, "there is no processor feature \"%.*s\": the names are those of /proc/cpuinfo",
+		 (int)len - 1, word + 1);
+	return NULL;
+}
+
+static int change_one(struct cpuid_table *t, const struct cpuid_table *full, const char *word,
+		      size_t len, char *error, size_t size)
+{
+	const struct feature *f = parse(word, len, error, size);
+	struct lodge_cpuid_leaf *l, *have;
+	bool on = *word == '+';
+	uint32_t bits;
+
+	if (!f)
 		return -1;
-	}
 	have = find(full, f->leaf, f->subleaf);
 	bits = have ? *reg_of(have, f->reg) & f->mask : 0;
 	if (on && !bits) {
@@ -182,6 +191,19 @@ static int change_one(struct cpuid_table *t, const struct cpuid_table *full, con
 		*reg_of(l, f->reg) |= bits;
 	else if (l)
 		*reg_of(l, f->reg) &= ~f->mask;
+	return 0;
+}
+
+int cpufeature_check(const char *list, char *error, size_t size)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (!parse(list, len, error, size))
+			return -1;
+		list += len;
+		list += *list == ',';
+	}
 	return 0;
 }
 
@@ -335,7 +357,7 @@ int cpufeature_apply(int fd, unsigned int id, const struct vm_config *config)
 	t = full;
 	for (i = 0; i < config->nr_cpu_features; i++) {
 		if (cpufeature_change(&t, &full, config->cpu_features[i], error, sizeof(error))) {
-			cmd_error(CMD_USAGE, "%s", error);
+			cmd_error(CMD_FAILED, "%s", error);
 			return -1;
 		}
 	}

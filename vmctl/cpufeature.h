@@ -20,6 +20,9 @@ struct cpuid_table {
 	struct lodge_cpuid_leaf leaf[LODGE_MAX_CPUID];
 };
 
+/* Are all names in "+name,-name" known?  0, or -1 with a sentence in @error */
+int cpufeature_check(const char *list, char *error, size_t size);
+
 /**
  * cpufeature_change - carry out "+name,-name"
  * @t: to change

@@ -324,8 +324,18 @@ static int conclude_output(struct loop *l)
 	return cmd_error(CMD_FAILED, "cannot write the guest's output: %s", strerror(error));
 }
 
+/* A guest that ended well while its reader went is fine; output that had to be kept is not */
+static bool output_lost(const struct loop *l)
+{
+	int error = console_stream_error(&l->serial);
+
+	return console_stream_error(&l->debug) || (error && error != EPIPE);
+}
+
 static int conclude(struct loop *l)
 {
+	if (l->why == WHY_GUEST && output_lost(l))
+		return conclude_output(l);
 	if (l->serial.last && l->serial.last != '\n' && isatty(STDERR_FILENO))
 		console_print("\n");
 	switch (l->why) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cpufeature.h"
 #include "run.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
@@ -134,6 +135,10 @@ static int set_pages(struct run *r, enum guestmem_pages pages)
 
 static int set_feature(struct run *r, const char *value)
 {
+	char error[200];
+
+	if (cpufeature_check(value, error, sizeof(error)))
+		return cmd_error(CMD_USAGE, "%s", error);
 	if (r->vm.nr_cpu_features == RUN_MAX_FILES)
 		return cmd_error(CMD_USAGE, "--cpu-feature stands there too often: use commas");
 	r->features[r->vm.nr_cpu_features++] = value;

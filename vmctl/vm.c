@@ -276,15 +276,16 @@ static void name_thread(struct vcpu *cpu)
 	pthread_setname_np(cpu->thread, name);
 }
 
+/* The first vCPU last: the others wait for it to start them */
 int vm_start(struct vm *vm)
 {
 	pthread_attr_t attr;
-	unsigned int i;
+	unsigned int i = vm->nr_cpus;
 	int error = 0;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VM_STACK_SIZE);
-	for (i = 0; i < vm->nr_cpus && !error; i++) {
+	while (i-- > 0) {
 		error = pthread_create(&vm->cpu[i].thread, &attr, vcpu_thread, &vm->cpu[i]);
 		if (error)
 			break;

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command line of vmctl run, and the streams that bring a guest's output out.
+ */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+#include "../../vmctl/runopt.c"
+#include "../../vmctl/cpufeature.c"
+#include "../../vmctl/console.c"
+#include "../lib/ktap.c"
+
+static char error_text[600];
+static struct run r;
+
+int cmd_error(int status, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(error_text, sizeof(error_text), format, ap);
+	va_end(ap);
+	return status;
+}
+
+/* Options by their ids; ends with 0 */
+static int parse_these(const char *image, ...)
+{
+	struct cmd_value values[80];
+	char *argv[] = { (char *)image };
+	struct cmd_args args = { .values = values, .argc = !!image, .argv = argv };
+	va_list ap;
+	int id;
+
+	error_text[0] = 0;
+	va_start(ap, image);
+	while ((id = va_arg(ap, int)))
+		values[args.nr_values++] = (struct cmd_value){ id, va_arg(ap, const char *) };
+	va_end(ap);
+	return run_parse(&r, &args);
+}
+
+static bool refuses(int id, const char *value, const char *words)
+{
+	int status = parse_these("x", id, value, 0);
+
+	if (status == CMD_USAGE && strstr(error_text, words))
+		return true;
+	diag("%s: status %d, \"%s\"", value, status, error_text);
+	return false;
+}
+
+TEST(defaults)
+{
+	ASSERT_EQ(parse_these("/boot/vm linuz\x01-6.12", 0), 0);
+	EXPECT_EQ(r.vm.memory, 512ULL << 20);
+	EXPECT_EQ(r.vm.cpus, 1u);
+	EXPECT_EQ(strcmp(r.name, "vm_linuz_-6.12"), 0);
+	EXPECT_TRUE(r.vm.name == r.name);
+	EXPECT_TRUE(!r.append && !r.restart && !r.quiet && !r.stats && !r.flat);
+	EXPECT_EQ(parse_these("a-name-that-is-longer-than-a-vm-may-have", 0), 0);
+	EXPECT_EQ(strlen(r.name), 31u);
+}
+
+TEST(sizes)
+{
+	EXPECT_EQ(parse_size("512"), 512ULL << 20);
+	EXPECT_EQ(parse_size("2G"), 2ULL << 30);
+	EXPECT_EQ(parse_size("2g"), 2ULL << 30);
+	EXPECT_EQ(parse_size("4096k"), 4ULL << 20);
+	EXPECT_EQ(parse_size("4096K"), 4ULL << 20);
+	EXPECT_EQ(parse_size("1T"), 1ULL << 40);
+	EXPECT_EQ(parse_size("1GiB"), 1ULL << 30);
+	EXPECT_EQ(parse_size("3MB"), 3ULL << 20);
+	EXPECT_EQ(parse_size("64T"), 1ULL << 46);
+	EXPECT_EQ(parse_size("65T"), 0u);
+	EXPECT_EQ(parse_size("99999999999999999999"), 0u);
+	EXPECT_EQ(parse_size("18446744073709551615T"), 0u);
+	EXPECT_EQ(parse_size(""), 0u);
+	EXPECT_EQ(parse_size("G"), 0u);
+	EXPECT_EQ(parse_size("-1G"), 0u);
+	EXPECT_EQ(parse_size(" 1G"), 0u);
+	EXPECT_EQ(parse_size("1GG"), 0u);
+	EXPECT_EQ(parse_size("1P"), 0u);
+	EXPECT_EQ(parse_size("1.5G"), 0u);
+}
+
+TEST(options)
+{
+	ASSERT_EQ(parse_these(NULL, 'k', "kernel", 'a', "one", 'a', "two", 'm', "3G", 'c', "4",
+			      'n', "it", 't', "2.5", 'q', NULL, RUN_STATS, NULL, RUN_REBOOT,
+			      "restart", RUN_FLAT, "0x7c00", RUN_HUGETLB, NULL, RUN_CPU_FEATURE,
+			      "+avx", RUN_CPU_FEATURE, "-sse", RUN_DEBUGCON, "f", 0), 0);
+	EXPECT_EQ(strcmp(r.image.name, "kernel"), 0);
+	EXPECT_EQ(strcmp(r.append, "one two"), 0);
+	EXPECT_EQ(r.vm.memory, 3ULL << 30);
+	EXPECT_EQ(r.vm.cpus, 4u);
+	EXPECT_EQ(strcmp(r.name, "it"), 0);
+	EXPECT_TRUE(r.timeout == 2.5 && r.quiet && r.stats && r.restart && r.flat);
+	EXPECT_EQ(r.flat_addr, 0x7c00u);
+	EXPECT_EQ(r.vm.pages, GUESTMEM_HUGETLB);
+	EXPECT_EQ(r.vm.nr_cpu_features, 2u);
+	EXPECT_EQ(strcmp(r.vm.cpu_features[1], "-sse"), 0);
+	EXPECT_EQ(strcmp(r.debugcon, "f"), 0);
+	free((void *)r.append);
+}
+
+TEST(mistakes)
+{
+	EXPECT_EQ(parse_these(NULL, 0), CMD_USAGE);
+	EXPECT_TRUE(refuses('k', "y", "two images"));
+	EXPECT_TRUE(refuses('m', "0", "512M or 2G"));
+	EXPECT_TRUE(refuses('m', "1M", "2M at least"));
+	EXPECT_TRUE(refuses('m', "2049k", "multiple of 4k"));
+	EXPECT_TRUE(refuses('c', "1x", "a number"));
+	EXPECT_TRUE(refuses('c', "-1", "a number"));
+	EXPECT_TRUE(refuses('c', "65", "too many"));
+	EXPECT_TRUE(refuses('c', "99999999999999999999999", "too many"));
+	EXPECT_TRUE(refuses('n', "", "1 to 31"));
+	EXPECT_TRUE(refuses('n', "0123456789012345678901234567890123", "1 to 31"));
+	EXPECT_TRUE(refuses('n', "a b", "no spaces"));
+	EXPECT_TRUE(refuses('t', "0", "takes seconds"));
+	EXPECT_TRUE(refuses('t', "nan", "takes seconds"));
+	EXPECT_TRUE(refuses('t', "inf", "takes seconds"));
+	EXPECT_TRUE(refuses('t', "5m", "takes seconds"));
+	EXPECT_TRUE(refuses(RUN_FLAT, "", "an address"));
+	EXPECT_TRUE(refuses(RUN_FLAT, "-1", "an address"));
+	EXPECT_TRUE(refuses(RUN_FLAT, "0x7c0g", "an address"));
+	EXPECT_TRUE(refuses(RUN_REBOOT, "", "exit or restart"));
+	EXPECT_TRUE(refuses(RUN_CPU_FEATURE, "avx", "+NAME or -NAME"));
+	EXPECT_TRUE(refuses(RUN_FIRMWARE, "rom", "starts the firmware alone"));
+	EXPECT_EQ(parse_these("x", RUN_THP, NULL, RUN_KSM, NULL, 0), CMD_USAGE);
+	EXPECT_EQ(parse_these("x", RUN_HUGETLB, NULL, 'm', "3M", 0), CMD_USAGE);
+}
+
+/* One file each, several with commas, arguments behind a space, and names that look like both */
+TEST(initrds)
+{
+	char dir[] = "/tmp/runopt-test.XXXXXX", odd[64], value[200];
+	int i, fd;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(odd, sizeof(odd), "%s/a,b c", dir);
+	fd = open(odd, O_CREAT | O_WRONLY, 0600);
+	ASSERT_OK(fd);
+	snprintf(value, sizeof(value), "%s", odd);
+	EXPECT_EQ(parse_these("x", 'i', "one two  three,four", 'i', odd, 0), 0);
+	ASSERT_EQ(r.nr_initrd, 3u);
+	EXPECT_EQ(strcmp(r.initrd[0].name, "one"), 0);
+	EXPECT_EQ(strcmp(r.initrd[0].args, "two  three"), 0);
+	EXPECT_EQ(strcmp(r.initrd[1].name, "four"), 0);
+	EXPECT_EQ(strcmp(r.initrd[1].args, ""), 0);
+	EXPECT_EQ(strcmp(r.initrd[2].name, odd), 0);
+	EXPECT_EQ(strcmp(r.initrd[2].args, ""), 0);
+	unlink(odd);
+	rmdir(dir);
+	for (i = 0; i < 2 * RUN_MAX_FILES; i++)
+		value[i] = i % 2 ? ',' : 'x';
+	value[i] = 0;
+	EXPECT_TRUE(refuses('i', value, "more than 64"));
+}
+
+TEST(files_are_read_whole)
+{
+	static char data[3 << 20];
+	char path[64];
+	int p[2];
+
+	memset(data, 'd', sizeof(data));
+	ASSERT_EQ(pipe(p), 0);
+	if (!fork()) {
+		close(p[0]);
+		_exit(write(p[1], data, sizeof(data)) < 0);
+	}
+	close(p[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	ASSERT_EQ(parse_these("/etc/passwd", 'i', path, 'i', "/dev/null", 0), 0);
+	ASSERT_EQ(run_read_files(&r), 0);
+	EXPECT_GT(r.image.len, 10u);
+	EXPECT_EQ(r.initrd[0].len, sizeof(data));
+	EXPECT_EQ(memcmp(r.initrd[0].data, data, sizeof(data)), 0);
+	EXPECT_EQ(r.initrd[1].len, 0u);
+	run_free_files(&r);
+	ASSERT_EQ(parse_these("/nowhere/x", 0), 0);
+	EXPECT_EQ(run_read_files(&r), CMD_FAILED);
+	EXPECT_TRUE(strstr(error_text, "/nowhere/x: No such file"));
+}
+
+/* ---- the terminal's keys and the streams --------------------------------- */
+
+TEST(escape_key)
+{
+	struct console_escape e = { 0 };
+
+	EXPECT_EQ(console_escape(&e, 'x'), CONSOLE_BYTE);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 'x'), CONSOLE_LEAVE);
+	EXPECT_EQ(console_escape(&e, 'x'), CONSOLE_BYTE);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_BYTE);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 'h'), CONSOLE_HELP);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 's'), CONSOLE_STATS);
+	EXPECT_EQ(console_escape(&e, 1), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 'z'), CONSOLE_NONE);
+	EXPECT_EQ(console_escape(&e, 'z'), CONSOLE_BYTE);
+}
+
+/* Reads slowly; what comes adds up to @expected bytes of a known pattern */
+static bool read_pattern(int fd, size_t expected, bool slowly)
+{
+	unsigned char buf[1000];
+	size_t total = 0;
+	ssize_t i, n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		for (i = 0; i < n; i++)
+			if (buf[i] != (total + i) % 251)
+				return false;
+		total += n;
+		if (slowly && total % 7 == 0)
+			usleep(1000);
+	}
+	return total == expected;
+}
+
+/* All that was written before the word to stop comes out, whatever the buffers hold */
+TEST(stream_loses_nothing)
+{
+	unsigned char byte[500];
+	size_t i, total = 0;
+	int round;
+
+	for (round = 0; round < 30; round++) {
+		int in[2], out[2], notify = eventfd(0, EFD_NONBLOCK), status;
+		struct console_stream s;
+		pid_t reader;
+
+		ASSERT_EQ(pipe2(in, O_NONBLOCK), 0);
+		ASSERT_EQ(pipe(out), 0);
+		reader = fork();
+		if (!reader) {
+			close(out[1]);
+			_exit(!read_pattern(out[0], 40000 + round * 37, round % 2));
+		}
+		ASSERT_EQ(console_stream_start(&s, in[0], out[1], notify), 0);
+		for (total = 0; total < 40000u + round * 37; total += i) {
+			size_t n = 40000 + round * 37 - total;
+			ssize_t done;
+
+			n = n < sizeof(byte) ? n : sizeof(byte);
+			for (i = 0; i < n; i++)
+				byte[i] = (total + i) % 251;
+			done = write(in[1], byte, n);
+			i = done < 0 ? 0 : done;
+		}
+		console_stream_stop(&s);
+		while (!console_stream_done(&s))
+			usleep(1000);
+		EXPECT_EQ(console_stream_error(&s), 0);
+		console_stream_free(&s);
+		close(out[0]);
+		close(out[1]);
+		close(in[1]);
+		close(notify);
+		ASSERT_EQ(waitpid(reader, &status, 0), reader);
+		EXPECT_EQ(status, 0);
+	}
+}
+
+TEST(stream_tells_of_errors)
+{
+	int in[2], notify = eventfd(0, 0), full = open("/dev/full", O_WRONLY);
+	struct console_stream s;
+	uint64_t count;
+
+	ASSERT_EQ(pipe2(in, O_NONBLOCK), 0);
+	ASSERT_EQ(console_stream_start(&s, in[0], full, notify), 0);
+	ASSERT_EQ(write(in[1], "x", 1), 1);
+	ASSERT_EQ(read(notify, &count, sizeof(count)), (ssize_t)sizeof(count));
+	EXPECT_EQ(console_stream_error(&s), ENOSPC);
+	/* what comes later is taken, so that nobody waits for a reader that has gone */
+	ASSERT_EQ(write(in[1], "more", 4), 4);
+	close(in[1]);
+	console_stream_stop(&s);
+	while (!console_stream_done(&s))
+		usleep(1000);
+	console_stream_free(&s);
+}
