@@ -438,6 +438,13 @@ TEST(lint0)
 	EXPECT_EQ(reached(0x45), 1);
 	EXPECT_EQ(cpus[1].nmis, 1);
 	EXPECT_TRUE(!lodge_lapic_takes_extint(lapic));
+	set(0, APIC_LVT0, MASKED | 0x45);
+	set(1, APIC_LVT0, MASKED | 0x400);
+	lodge_route_extint_take(&irq);
+	gsi(5, true);
+	EXPECT_TRUE(lodge_route_extint_waits(&irq));
+	EXPECT_EQ(reached(0x45), 0);
+	EXPECT_EQ(cpus[1].nmis, 1);
 	set(0, APIC_LVT0, MASKED | 0x700);
 	EXPECT_TRUE(!lodge_lapic_takes_extint(lapic));
 	cpus[0].wakes = 0;
@@ -459,4 +466,39 @@ TEST(gone_vcpu)
 	m.vector = 0x32;
 	EXPECT_TRUE(lodge_lapic_deliver(&irq, &m));
 	EXPECT_EQ(reached(0x32), 5);
+}
+
+/* What the processor may do without us, where it can */
+TEST(virtual_delivery)
+{
+	u64 exits[4];
+
+	running_machine(1, false);
+	EXPECT_TRUE(!lodge_lapic_virtual(lapic));
+	running_machine(1, true);
+	EXPECT_TRUE(lodge_lapic_virtual(lapic));
+	lodge_lapic_eoi_exits(lapic, exits);
+	EXPECT_EQ(exits[0] | exits[1] | exits[2] | exits[3], 0);
+	ioapic_set(0x24, 0x8041);
+	gsi(10, true);
+	lodge_lapic_eoi_exits(lapic, exits);
+	EXPECT_EQ(exits[1], 2);
+	EXPECT_EQ(exits[0] | exits[2] | exits[3], 0);
+	/* delivered and ended by the processor, while it is still asserted */
+	EXPECT_TRUE(drop(0, 0x41));
+	lodge_lapic_ended(lapic, 0x41);
+	EXPECT_EQ(ioapic_get(0x24), 0xc041);
+	EXPECT_EQ(reached(0x41), 1);
+	gsi(10, false);
+	lodge_lapic_ended(lapic, 0x42);
+	EXPECT_EQ(ioapic_get(0x24), 0xc041);
+	EXPECT_EQ(write_msr(0x80f, 0x11ff), 0);
+	lodge_lapic_ended(lapic, 0x41);
+	EXPECT_EQ(ioapic_get(0x24), 0xc041);
+	EXPECT_EQ(write_msr(0x80f, 0x01ff), 0);
+	lodge_lapic_ended(lapic, 0x41);
+	EXPECT_EQ(ioapic_get(0x24), 0x8041);
+	EXPECT_EQ(reached(0x41), 0);
+	EXPECT_EQ(write_msr(0x80f, 0xff), 0);
+	EXPECT_TRUE(!lodge_lapic_virtual(lapic));
 }

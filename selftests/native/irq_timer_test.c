@@ -69,6 +69,7 @@ TEST(one_shot)
 	EXPECT_EQ(serve(), 0);
 	EXPECT_EQ(advance(1, 1), 1);
 	EXPECT_EQ(get(0, APIC_TMCCT), 0);
+	EXPECT_EQ(get(0, APIC_TMR + 0x70), 0);
 	EXPECT_EQ(serve(), 1);
 	EXPECT_EQ(advance(10 * S, 1), 0);
 	EXPECT_EQ(get(0, APIC_TMCCT), 0);
@@ -129,6 +130,7 @@ TEST(divider_while_it_counts)
 	set(0, APIC_TDCR, 0xb);		/* does not wake it up again */
 	EXPECT_EQ(get(0, APIC_TMCCT), 0);
 	EXPECT_EQ(advance(S, 1), 0);
+	EXPECT_EQ(serve(), 0);
 }
 
 TEST(masked_one_shot)
@@ -224,6 +226,32 @@ TEST(periodic_tick_is_returned)
 		lodge_lapic_return(lapic, VECTOR);
 		advance(i * 733 % (3 * MS), 10);
 		n += serve();
+		EXPECT_EQ(n, (shim_ns - begin) / (1 * MS));
+	}
+	EXPECT_GE(n, 1000);
+}
+
+TEST(periodic_delivered_by_the_processor)
+{
+	unsigned int i, n = 0;
+	u64 exits[4];
+	u64 begin;
+
+	start(VECTOR | PERIODIC);
+	set(0, APIC_TMICT, 1 * MS);
+	begin = shim_ns;
+	lodge_lapic_eoi_exits(lapic, exits);
+	EXPECT_EQ(exits[3], 0);
+	for (i = 0; i < 1000; i++) {
+		advance(i * 97777 % (3 * MS), 1);
+		while (drop(0, VECTOR)) {
+			lodge_lapic_eoi_exits(lapic, exits);
+			EXPECT_EQ(exits[3], 1ULL << (VECTOR - 192));
+			lodge_lapic_ended(lapic, 0x31);
+			EXPECT_TRUE(!test_bit(VECTOR, lapic->irr));
+			n++;
+			lodge_lapic_ended(lapic, VECTOR);
+		}
 		EXPECT_EQ(n, (shim_ns - begin) / (1 * MS));
 	}
 	EXPECT_GE(n, 1000);
@@ -430,10 +458,16 @@ TEST(tsc_is_written)
 	lodge_lapic_offset_changed(lapic);
 	EXPECT_EQ(advance(S, 1), 0);
 	EXPECT_EQ(advance(S / 2 + 1, 1), 1);
+	EXPECT_EQ(serve(), 1);
 	set_deadline(guest_tsc() + 2 * S);
 	cpus[0].offset += 4 * S;
 	lodge_lapic_offset_changed(lapic);
 	EXPECT_EQ(serve(), 1);
+	/* what is over stays so */
+	cpus[0].offset -= 8 * S;
+	lodge_lapic_offset_changed(lapic);
+	EXPECT_EQ(deadline(), 0);
+	EXPECT_EQ(advance(10 * S, 1), 0);
 }
 
 TEST(reset_and_disable_stop_it)
