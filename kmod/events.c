@@ -239,6 +239,8 @@ static void do_init(struct lodge_vcpu *vcpu)
 	vcpu->cached = LODGE_PART_ALL;
 	vcpu->dirty = LODGE_PART_ALL;
 	lodge_lapic_reset(&vcpu->lapic, true);
+	lodge_pv_reset(&vcpu->pv);
+	WRITE_ONCE(vcpu->unhalted, false);
 	WRITE_ONCE(vcpu->mp_state, vcpu->id ? LODGE_MP_WAIT_SIPI : LODGE_MP_RUNNABLE);
 }
 
@@ -270,5 +272,6 @@ int lodge_events_handle(struct lodge_vcpu *vcpu)
 		do_init(vcpu);
 	if (test_and_clear_bit(LODGE_REQ_STARTUP, &vcpu->requests))
 		do_startup(vcpu, READ_ONCE(vcpu->startup));
+	lodge_pv_handle(vcpu);
 	return 0;
 }

@@ -40,7 +40,8 @@ static void reset(struct lodge_vcpu *vcpu)
 	lodge_vcpu_reset_regs(vcpu);
 	lodge_msr_reset(&vcpu->msr, vcpu->vm->tsc_start);
 	lodge_debug_reset(&vcpu->debug);
-	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id);
+	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id, vcpu->vm->machine);
+	lodge_pv_reset(&vcpu->pv);
 	vcpu->cached = LODGE_PART_ALL;
 	vcpu->dirty = LODGE_PART_ALL;
 }
@@ -105,7 +106,7 @@ void lodge_vcpu_destroy(struct lodge_vcpu *vcpu)
 
 static bool event_wakes(struct lodge_vcpu *vcpu)
 {
-	if (vcpu->exception.pending)
+	if (vcpu->exception.pending || READ_ONCE(vcpu->unhalted))
 		return true;
 	if (atomic_read(&vcpu->nmi_pending) && !(vcpu->shadow & INTERRUPTIBILITY_NMI))
 		return true;
@@ -138,6 +139,7 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 		return -EINTR;
 	if (READ_ONCE(vcpu->requests))
 		return lodge_events_handle(vcpu);
+	WRITE_ONCE(vcpu->unhalted, false);
 	/* not if it was told to wait for a start meanwhile */
 	cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	return 0;
@@ -190,8 +192,10 @@ static int run_loop(struct lodge_vcpu *vcpu)
 			next = before_entry(vcpu);
 		if (likely(next == LODGE_NEXT_ENTER))
 			next = vmx_vcpu_run(vcpu);
-		if (next == LODGE_NEXT_WORK)
+		if (next == LODGE_NEXT_WORK) {
 			next = lodge_guestwork_handle() ? -EINTR : LODGE_NEXT_ENTER;
+			lodge_pv_scheduled(vcpu);
+		}
 	}
 	return next;
 }
@@ -250,6 +254,52 @@ void lodge_vcpu_yield(struct lodge_vcpu *vcpu)
 			return;
 		}
 	}
+}
+
+/**
+ * lodge_vcpu_yield_to - the guest waits for one of its vCPUs: let that run
+ * @vcpu: locked, outside a window
+ * @id: number of the other, the guest's choice
+ *
+ * Return: 0, also if there is none or it runs.
+ */
+int lodge_vcpu_yield_to(struct lodge_vcpu *vcpu, u64 id)
+{
+	struct task_struct *task;
+
+	if (id >= LODGE_MAX_VCPUS)
+		return 0;
+	task = find_waiting(vcpu->vm, array_index_nospec(id, LODGE_MAX_VCPUS), vcpu);
+	if (task) {
+		yield_to(task, true);
+		put_task_struct(task);
+	}
+	return 0;
+}
+
+/**
+ * lodge_vcpu_unhalt - wake a vCPU from HLT, or keep it from its next one
+ * @vm: the VM
+ * @id: number of the vCPU, the guest's choice
+ *
+ * Return: 0, also if there is none.
+ */
+int lodge_vcpu_unhalt(struct lodge_vm *vm, u64 id)
+{
+	struct lodge_vcpu *vcpu;
+
+	if (id >= LODGE_MAX_VCPUS)
+		return 0;
+	rcu_read_lock();
+	vcpu = rcu_dereference(vm->vcpus[array_index_nospec(id, LODGE_MAX_VCPUS)]);
+	if (vcpu) {
+		WRITE_ONCE(vcpu->unhalted, true);
+		/* as in lodge_vcpu_interrupt() */
+		smp_mb();
+		lodge_vcpu_kick(vcpu);
+	}
+	rcu_read_unlock();
+	return 0;
 }
 
 /**

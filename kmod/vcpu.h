@@ -14,6 +14,7 @@
 #include "x86/debug.h"
 #include "x86/fpu.h"
 #include "x86/msr.h"
+#include "x86/pv.h"
 
 struct lodge_vm;
 struct vmx_vcpu;
@@ -98,12 +99,14 @@ struct lodge_exception {
  * @debug: debug registers [v]
  * @msr: model-specific registers [v]
  * @cpuid: CPUID table [v]
+ * @pv: paravirtual interface [v]
  * @exception: to be delivered [v]
  * @nmi_pending: NMIs to be delivered, 2 at most [a]
  * @irr: external interrupts to be delivered, a bit a vector [a]
  * @irq_waiting: an interrupt may be deliverable; set after @irr [a]
  * @irq_bypassed: the interrupt taken last did not come from @lapic [v]
  * @requests: enum lodge_request [a]
+ * @unhalted: a hypercall has woken it: it does not halt, or the next HLT does not [a]
  * @startup: vector of the last startup IPI [a]
  * @lapic: local APIC, with LODGE_VM_MACHINE; its @irr takes the place of @irr,
  *	which is left to interrupts that bypass it (ExtINT, LODGE_VCPU_INTERRUPT)
@@ -139,6 +142,7 @@ struct lodge_vcpu {
 	struct lodge_debug_regs debug;
 	struct lodge_msr_state msr;
 	struct lodge_cpuid_table cpuid;
+	struct lodge_pv_state pv;
 
 	struct lodge_exception exception;
 	atomic_t nmi_pending;
@@ -147,6 +151,7 @@ struct lodge_vcpu {
 	bool irq_bypassed;
 	unsigned long requests;
 	u8 startup;
+	bool unhalted;
 	struct lodge_lapic lapic;
 	u32 mp_state;
 	struct pid __rcu *thread;
@@ -192,6 +197,8 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu);
 void lodge_vcpu_reset_regs(struct lodge_vcpu *vcpu);
 void lodge_vcpu_kick(struct lodge_vcpu *vcpu);
 void lodge_vcpu_yield(struct lodge_vcpu *vcpu);
+int lodge_vcpu_yield_to(struct lodge_vcpu *vcpu, u64 id);
+int lodge_vcpu_unhalt(struct lodge_vm *vm, u64 id);
 int lodge_vcpu_interrupt(struct lodge_vcpu *vcpu, u32 vector);
 void lodge_vcpu_nmi(struct lodge_vcpu *vcpu);
 void lodge_vcpu_set_mp(struct lodge_vcpu *vcpu, u32 state);

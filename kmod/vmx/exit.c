@@ -9,7 +9,6 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <asm/processor-flags.h>
-#include <uapi/linux/kvm_para.h>
 
 #include "../compat.h"
 #include "../vm.h"
@@ -118,7 +117,7 @@ static int handle_hypercall(struct vmx_vcpu *vmx)
 	wide = in_64bit_mode(vcpu);
 	if (vcpu->vm->machine) {
 		skip(vmx);
-		vcpu->gpr[LODGE_RAX] = -KVM_ENOSYS;
+		lodge_pv_hypercall(vcpu, wide);
 		return LODGE_NEXT_ENTER;
 	}
 	mask = wide ? ~0ULL : ~0u;

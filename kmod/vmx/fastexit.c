@@ -125,8 +125,10 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 		lodge_lapic_write_deadline(&vcpu->lapic, value);
 	} else if (index == MSR_IA32_TSC_ADJUST || index == MSR_IA32_TSC) {
 		lodge_msr_write(vcpu, index, value);
-		if (vcpu->vm->machine)
+		if (vcpu->vm->machine) {
 			lodge_lapic_offset_changed(&vcpu->lapic);
+			lodge_pv_tsc_changed(vcpu);
+		}
 	} else {
 		return VMX_FAST_LEAVE;
 	}

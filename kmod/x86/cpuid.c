@@ -11,9 +11,12 @@
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/processor-flags.h>
+#include <asm/tsc.h>
 
+#include "../irq/lapic.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "pv.h"
 
 #define OSXSAVE		BIT(27)		/* leaf 1, ECX */
 #define OSPKE		BIT(4)		/* leaf 7, ECX */
@@ -31,6 +34,10 @@
 #define LEAFD1_EAX	0x00000007	/* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
 #define EXT1_ECX	0x00000121	/* LAHF LZCNT PREFETCHW */
 #define EXT1_EDX	0x2c100800	/* SYSCALL NX 1G RDTSCP LM */
+/* With interrupt controllers of our own: APIC MCE MTRR MCA; x2APIC, TSC deadline */
+#define MACHINE1_EDX	(BIT(9) | BIT(7) | BIT(12) | BIT(14))
+#define MACHINE1_ECX	(BIT(21) | BIT(24))
+#define LEAF6_EAX	BIT(2)		/* the APIC's timer never stops */
 #define EXT8_EAX	0x0000ffff	/* address widths */
 
 /* instructions that are #UD in a guest unless a control allows them */
@@ -126,6 +133,79 @@ static void add_structured(struct lodge_cpuid_table *t)
 		l->ecx &= ~BIT(2);
 }
 
+static struct lodge_cpuid_leaf *add_zero(struct lodge_cpuid_table *t, u32 leaf, u32 subleaf,
+					 u32 flags)
+{
+	struct lodge_cpuid_leaf *l = add(t, leaf, subleaf, flags);
+
+	l->eax = 0;
+	zero_bcd(l);
+	return l;
+}
+
+/* The host's caches, shared by no other vCPU */
+static void add_caches(struct lodge_cpuid_table *t)
+{
+	struct lodge_cpuid_leaf *l;
+	u32 i;
+
+	add(t, 2, 0, 0);
+	for (i = 0; i < 8; i++) {
+		l = add(t, 4, i, LODGE_CPUID_SUBLEAF);
+		if (!(l->eax & 0x1f))
+			break;
+		l->eax &= 0x3fff;
+	}
+}
+
+/* One thread a core, one core until user space knows better (SDM Vol 2A, leaf 0xb) */
+static void add_topology(struct lodge_cpuid_table *t, u32 apic_id)
+{
+	struct lodge_cpuid_leaf *l;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		l = add_zero(t, 0xb, i, LODGE_CPUID_SUBLEAF);
+		l->eax = i ? 6 : 0;
+		l->ebx = 1;
+		l->ecx = (i + 1) << 8 | i;
+		l->edx = apic_id;
+	}
+	l = add_zero(t, 0xb, 2, LODGE_CPUID_SUBLEAF);
+	l->ecx = 2;
+	l->edx = apic_id;
+}
+
+static void add_paravirtual(struct lodge_cpuid_table *t)
+{
+	struct lodge_cpuid_leaf *l = add_zero(t, LODGE_PV_LEAF, 0, 0);
+
+	l->eax = LODGE_PV_LEAF_TIMING;
+	memcpy(&l->ebx, "KVMK", 4);
+	memcpy(&l->ecx, "VMKV", 4);
+	memcpy(&l->edx, "M\0\0\0", 4);
+	l = add_zero(t, LODGE_PV_LEAF_FEATURES, 0, 0);
+	l->eax = lodge_pv_offered();
+	l = add_zero(t, LODGE_PV_LEAF_TIMING, 0, 0);
+	l->eax = tsc_khz;
+	l->ebx = LODGE_LAPIC_BUS_HZ / 1000;
+}
+
+static void add_machine(struct lodge_cpuid_table *t, u32 apic_id, u32 last)
+{
+	struct lodge_cpuid_leaf *l = &t->leaf[1];
+
+	l->edx |= MACHINE1_EDX;
+	l->ecx |= MACHINE1_ECX;
+	if (last >= 4)
+		add_caches(t);
+	if (last >= 6)
+		add_zero(t, 6, 0, 0)->eax = LEAF6_EAX;
+	if (last >= 0xb)
+		add_topology(t, apic_id);
+	add_paravirtual(t);
+}
+
 /* Extended state (leaf 0xd) and its components */
 static void add_xsave(struct lodge_cpuid_table *t)
 {
@@ -199,8 +279,9 @@ static void build_index(struct lodge_cpuid_table *t)
  * lodge_cpuid_reset - the table of a new vCPU
  * @t: to fill
  * @apic_id: initial APIC ID
+ * @machine: the VM has interrupt controllers and the paravirtual interface
  */
-void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id)
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine)
 {
 	struct lodge_cpuid_leaf *l;
 	u32 last;
@@ -210,6 +291,8 @@ void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id)
 	last = min(l->eax, 0xdu);
 	l->eax = last;
 	add_features(t, apic_id);
+	if (machine)
+		add_machine(t, apic_id, last);
 	if (last >= 7)
 		add_structured(t);
 	if (last >= 0xd)

@@ -24,7 +24,7 @@ struct lodge_cpuid_table {
 };
 
 void lodge_cpuid_init(bool rdtscp, bool invpcid);
-void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id);
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine);
 int lodge_cpuid_set(struct lodge_cpuid_table *t, const struct lodge_cpuid_leaf *leaf, u32 nr);
 void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0);
 const struct lodge_cpuid_leaf *lodge_cpuid_find(const struct lodge_cpuid_table *t, u32 leaf,

@@ -10,7 +10,7 @@
 #include <asm/msr-index.h>
 #include <asm/msr.h>
 
-#include "../vcpu.h"
+#include "../vm.h"
 #include "cr.h"
 #include "hwmsr.h"
 #include "msr.h"
@@ -150,6 +150,33 @@ u32 lodge_msr_part(u32 index)
 	return 0;
 }
 
+/* What firmware and kernels expect of a whole machine */
+static int read_machine(struct lodge_vcpu *vcpu, u32 index, u64 *value)
+{
+	if (!vcpu->vm->machine)
+		return -EINVAL;
+	switch (index) {
+	case MSR_IA32_FEAT_CTL:
+		*value = FEAT_CTL_LOCKED;
+		return 0;
+	case MSR_SMI_COUNT:
+		*value = 0;
+		return 0;
+	}
+	if (!lodge_mtrr_read(&vcpu->msr.mtrr, index, value))
+		return 0;
+	return lodge_pv_read_msr(vcpu, index, value);
+}
+
+static int write_machine(struct lodge_vcpu *vcpu, u32 index, u64 value)
+{
+	if (!vcpu->vm->machine)
+		return -EINVAL;
+	if (!lodge_mtrr_write(&vcpu->msr.mtrr, index, value))
+		return 0;
+	return lodge_pv_write_msr(vcpu, index, value);
+}
+
 /**
  * lodge_msr_read - RDMSR
  * @vcpu: locked, with lodge_msr_part() cached
@@ -236,7 +263,7 @@ int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 		*value = m->tsc_aux;
 		break;
 	default:
-		return -EINVAL;
+		return read_machine(vcpu, index, value);
 	}
 	return 0;
 }
@@ -310,7 +337,7 @@ static int write_plain(struct lodge_vcpu *vcpu, u32 index, u64 value)
 	case MSR_IA32_XSS:
 		return value || !boot_cpu_has(X86_FEATURE_XSAVES) ? -EINVAL : 0;
 	}
-	return -EINVAL;
+	return write_machine(vcpu, index, value);
 }
 
 /**

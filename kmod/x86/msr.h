@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "mtrr.h"
+
 struct lodge_vcpu;
 
 /**
@@ -22,6 +24,7 @@ struct lodge_vcpu;
  * @tsc_offset: guest's TSC minus the host's; part LODGE_PART_TSC
  * @tsc_adjust: IA32_TSC_ADJUST
  * @misc_enable: IA32_MISC_ENABLE
+ * @mtrr: memory-type range registers, with LODGE_VM_MACHINE
  * @host: the host's values while the guest's are loaded
  */
 struct lodge_msr_state {
@@ -39,6 +42,7 @@ struct lodge_msr_state {
 	u64 tsc_offset;
 	u64 tsc_adjust;
 	u64 misc_enable;
+	struct lodge_mtrr mtrr;
 	struct {
 		u64 kernel_gs_base;
 		u64 star;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pv.h - the paravirtual interface that KVM documents and Linux guests speak
+ * (the kernel's Documentation/virt/kvm/x86/: cpuid.rst, msr.rst, hypercalls.rst)
+ *
+ * Which of it a guest has is what bits stand in its CPUID leaf 0x40000001.
+ */
+#ifndef LODGE_X86_PV_H
+#define LODGE_X86_PV_H
+
+#include <linux/types.h>
+
+struct lodge_vcpu;
+
+#define LODGE_PV_LEAF		0x40000000
+#define LODGE_PV_LEAF_FEATURES	0x40000001
+#define LODGE_PV_LEAF_TIMING	0x40000010
+
+/**
+ * struct lodge_pv_state - paravirtual MSRs of a vCPU
+ * @clock: system time: address and enable bit
+ * @wall: address that the wall clock was last written to
+ * @steal: steal time: address and enable bit
+ * @poll_control: whether the host may poll while the guest is halted; it never does
+ * @clock_version: of the record, even
+ * @steal_version: likewise
+ * @stolen: ns reported so far
+ * @run_delay: of the thread when they were counted last, ns
+ * @thread: the thread that @run_delay is of, for identity only
+ *
+ * All under lodge_vcpu.lock.
+ */
+struct lodge_pv_state {
+	u64 clock;
+	u64 wall;
+	u64 steal;
+	u64 poll_control;
+	u32 clock_version;
+	u32 steal_version;
+	u64 stolen;
+	u64 run_delay;
+	const void *thread;
+};
+
+u32 lodge_pv_offered(void);
+void lodge_pv_reset(struct lodge_pv_state *pv);
+int lodge_pv_read_msr(struct lodge_vcpu *vcpu, u32 index, u64 *value);
+int lodge_pv_write_msr(struct lodge_vcpu *vcpu, u32 index, u64 value);
+void lodge_pv_tsc_changed(struct lodge_vcpu *vcpu);
+void lodge_pv_scheduled(struct lodge_vcpu *vcpu);
+void lodge_pv_handle(struct lodge_vcpu *vcpu);
+void lodge_pv_hypercall(struct lodge_vcpu *vcpu, bool wide);
+
+#endif /* LODGE_X86_PV_H */
