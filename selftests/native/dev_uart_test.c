@@ -459,6 +459,12 @@ TEST(break_stands_with_its_byte)
 	EXPECT_EQ(in(RBR), 0);
 	EXPECT_EQ(in(RBR), 'b');
 	EXPECT_EQ(in(LSR), EMPTY);
+	/* read without a look at LSR: it is told there, but is in the FIFO no more */
+	out(LCR, 0x43);
+	EXPECT_EQ(in(RBR), 0);
+	EXPECT_EQ(in(LSR), EMPTY | BI);
+	out(THR, 'c');
+	EXPECT_EQ(in(LSR), EMPTY | DR);
 	destroy();
 }
 
@@ -542,6 +548,9 @@ TEST(clearing_the_transmitter)
 	fill();
 	out(THR, 'a');
 	in(IIR);
+	EXPECT_EQ(in(LSR), 0);
+	out(FCR, 0x81);
+	out(FCR, 0x03);
 	EXPECT_EQ(in(LSR), 0);
 	out(FCR, 0x05);
 	EXPECT_EQ(in(LSR), EMPTY);
