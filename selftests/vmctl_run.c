@@ -17,17 +17,17 @@
 
 PC_GUEST(hello, ".code16\n" PC_PUTS("hello_text") PC_POWEROFF
 	 "hello_text: .asciz \"hello, world\\r\\n\"");
-PC_GUEST(exits, ".code16\n" "mov $0xf4, %dx; mov $5, %al; out %al, %dx; 1: hlt; jmp 1b");
-PC_GUEST(resets, ".code16\n" "mov $0xcf9, %dx; mov $6, %al; out %al, %dx; 1: hlt; jmp 1b");
-PC_GUEST(panics, ".code16\n" "mov $0x505, %dx; mov $1, %al; out %al, %dx; 1: hlt; jmp 1b");
-PC_GUEST(crashes, ".code32\n" "ud2");
+PC_GUEST(exits, ".code16; mov $0xf4, %dx; mov $5, %al; out %al, %dx; 1: hlt; jmp 1b");
+PC_GUEST(resets, ".code16; mov $0xcf9, %dx; mov $6, %al; out %al, %dx; 1: hlt; jmp 1b");
+PC_GUEST(panics, ".code16; mov $0x505, %dx; mov $1, %al; out %al, %dx; 1: hlt; jmp 1b");
+PC_GUEST(crashes, ".code32; ud2");
 PC_GUEST(spins, ".code16\n" PC_PUTS("spins_text") "1: jmp 1b\nspins_text: .asciz \"up\\n\"");
 PC_GUEST(sleeps, ".code16\n" PC_PUTS("sleeps_text")
 	 "1: cli; hlt; jmp 1b\nsleeps_text: .asciz \"up\\n\"");
 /* an x87 store to where no memory is */
-PC_GUEST(strange, ".code32\n" "fnsave 0xd0000000");
+PC_GUEST(strange, ".code32; fnsave 0xd0000000");
 /* 200,000 bytes: ' ' to '_' over and over */
-PC_GUEST(floods, ".code16\n" "xor %ecx, %ecx\n"
+PC_GUEST(floods, ".code16; xor %ecx, %ecx\n"
 	 "1: mov %cl, %al; and $63, %al; add $32, %al\n" PC_PUTC
 	 "inc %ecx; cmp $200000, %ecx; jne 1b\n" PC_POWEROFF);
 /* sends back what it gets; 'q' powers off, 'r' resets */

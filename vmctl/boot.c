@@ -317,7 +317,7 @@ static const struct magic {
 	const char *bytes;
 } magics[] = {
 	{ "compressed with gzip: unpack it, or take the bzImage", 0, 2, "\x1f\x8b" },
-	{ "compressed with xz: unpack it, or take the bzImage", 0, 6, "\xfd" "7zXZ\0" },
+	{ "compressed with xz: unpack it, or take the bzImage", 0, 6, "\xfd\x37zXZ\0" },
 	{ "compressed with zstd: unpack it, or take the bzImage", 0, 4, "\x28\xb5\x2f\xfd" },
 	{ "compressed with bzip2: unpack it, or take the bzImage", 0, 3, "BZh" },
 	{ "compressed with LZ4: unpack it, or take the bzImage", 0, 4, "\x02\x21\x4c\x18" },
@@ -350,8 +350,8 @@ static int refuse_unknown(struct boot *b)
 }
 
 /*
- * An ELF file may have both a PVH note and a multiboot header.  With 64 bits it is a Linux or a Xen,
- * and PVH the better way; with 32 bits multiboot is what other loaders choose.
+ * An ELF file may have both a PVH note and a multiboot header.  With 64 bits PVH is the better way,
+ * with 32 bits multiboot is what other loaders choose.
  */
 static int load_elf(struct boot *b)
 {

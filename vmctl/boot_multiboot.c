@@ -104,7 +104,8 @@ static uint32_t put_string(struct boot *b, struct strings *s, const char *first,
 	int n = snprintf(s->p + s->used, room, "%s%s%s", first, *rest ? " " : "", rest);
 
 	if (n < 0 || (size_t)n >= room) {
-		boot_error(b, "the command lines of %s and its modules are too long", b->image.name);
+		boot_error(b, "the command lines of %s and its modules are too long",
+			   b->image.name);
 		return 0;
 	}
 	s->used += n + 1;
@@ -162,7 +163,9 @@ static void put_memory(struct boot *b, uint8_t *info)
 static int put_info(struct boot *b, uint64_t end)
 {
 	uint8_t *info = boot_place(b, BOOT_INFO, BOOT_INFO_SIZE, "the multiboot information");
-	struct strings s = { boot_place(b, BOOT_CMDLINE, BOOT_CMDLINE_MAX, "the command lines"), 0 };
+	struct strings s = {
+		.p = boot_place(b, BOOT_CMDLINE, BOOT_CMDLINE_MAX, "the command lines"),
+	};
 	uint32_t cmdline, loader;
 
 	if (!info || !s.p)

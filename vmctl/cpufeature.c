@@ -172,7 +172,8 @@ static int change_one(struct cpuid_table *t, const struct cpuid_table *full, con
 	have = find(full, f->leaf, f->subleaf);
 	bits = have ? *reg_of(have, f->reg) & f->mask : 0;
 	if (on && !bits) {
-		snprintf(error, size, "this processor or lodge cannot give a guest \"%s\"", f->name);
+		snprintf(error, size, "this processor or lodge cannot give a guest \"%s\"",
+			 f->name);
 		return -1;
 	}
 	if (!strcmp(f->name, ALL_PV)) {

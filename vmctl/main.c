@@ -25,7 +25,7 @@ static const struct cmd_opt json_opts[] = {
 
 static const struct cmd_opt run_opts[] = {
 	{ 'k', "kernel", "IMAGE", "the image, instead of naming it last" },
-	{ 'i', "initrd", "FILE[,FILE...]", "initial RAM disk, or a multiboot module: \"FILE argument ...\"" },
+	{ 'i', "initrd", "FILE[,FILE...]", "initial RAM disk, or \"MODULE argument ...\"" },
 	{ 'a', "append", "STRING", "the kernel's command line (default for Linux: console=ttyS0)" },
 	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
 	{ 'c', "cpus", "N", "processors (default 1)" },

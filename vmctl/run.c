@@ -59,12 +59,10 @@ static int load(const struct run *r, struct vm *vm, struct boot *b)
 		.mem = &vm->mem, .image = r->image, .initrd = r->initrd, .nr_initrd = r->nr_initrd,
 		.cmdline = r->append, .flat = r->flat, .flat_addr = r->flat_addr,
 	};
-	if (r->firmware.name)
-		failed = boot_firmware(b, &r->firmware, vm->rom, vm->rom_size);
-	else if (build_acpi(vm, b))
+	if (!r->firmware.name && build_acpi(vm, b))
 		return -1;
-	else
-		failed = boot_load(b);
+	failed = r->firmware.name ? boot_firmware(b, &r->firmware, vm->rom, vm->rom_size) :
+				    boot_load(b);
 	if (failed)
 		cmd_error(CMD_FAILED, "%s", b->error);
 	return failed;

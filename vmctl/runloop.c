@@ -87,22 +87,38 @@ static void leave(struct loop *l, enum why why)
 static void print_stats(struct vm *vm)
 {
 	static const char * const names[LODGE_NR_STATS] = {
-		"exits", "exits to user space", "stretches in VMX operation", "beside a neighbour",
-		"host interrupts", "host NMIs", "machine checks", "cpuid", "hlt", "port accesses",
-		"ports to user space", "memory-mapped accesses", "MSR accesses", "control registers",
-		"debug registers", "EPT faults", "emulated instructions", "injected events",
-		"TLB flushes", "migrations", "VMREADs", "VMWRITEs", "host MSR accesses",
-	};
-	uint64_t sum[LODGE_NR_STATS];
+		[LODGE_STAT_EXITS] = "exits",
+		[LODGE_STAT_EXITS_USER] = "exits to user space",
+		[LODGE_STAT_WINDOWS] = "stretches in VMX operation",
+		[LODGE_STAT_NEIGHBOUR] = "beside a neighbour",
+		[LODGE_STAT_IRQ_EXITS] = "host interrupts",
+		[LODGE_STAT_NMI_EXITS] = "host NMIs",
+		[LODGE_STAT_MCE_EXITS] = "machine checks",
+		[LODGE_STAT_CPUID] = "cpuid",
+		[LODGE_STAT_HLT] = "hlt",
+		[LODGE_STAT_IO] = "port accesses",
+		[LODGE_STAT_IO_USER] = "ports to user space",
+		[LODGE_STAT_MMIO] = "memory-mapped accesses",
+		[LODGE_STAT_MSR] = "MSR accesses",
+		[LODGE_STAT_CR] = "control registers",
+		[LODGE_STAT_DR] = "debug registers",
+		[LODGE_STAT_EPT_FAULTS] = "EPT faults",
+		[LODGE_STAT_EMULATED] = "emulated instructions",
+		[LODGE_STAT_INJECTED] = "injected events",
+		[LODGE_STAT_TLB_FLUSHES] = "TLB flushes",
+		[LODGE_STAT_MIGRATIONS] = "migrations",
+		[LODGE_STAT_VMREADS] = "VMREADs",
+		[LODGE_STAT_VMWRITES] = "VMWRITEs",
+		[LODGE_STAT_MSR_ACCESSES] = "host MSR accesses",
+	};	uint64_t sum[LODGE_NR_STATS];
 	unsigned int i, n = vm_stats(vm, sum);
 	char lines[LODGE_NR_STATS * 64];
 	size_t len = 0;
 
 	lines[0] = 0;
 	for (i = 0; i < n; i++)
-		if (names[i])
-			len += snprintf(lines + len, sizeof(lines) - len, "%-28s %14llu\n", names[i],
-					(unsigned long long)sum[i]);
+		len += snprintf(lines + len, sizeof(lines) - len, "%-28s %14llu\n",
+				names[i] ? names[i] : "(new)", (unsigned long long)sum[i]);
 	console_print(lines);
 }
 

@@ -54,7 +54,8 @@ static int set_memory(struct run *r, const char *value)
 	if (!size)
 		return cmd_error(CMD_USAGE, "--mem takes a size as 512M or 2G, not \"%s\"", value);
 	if (size < GUESTMEM_MIN)
-		return cmd_error(CMD_USAGE, "--mem %s is too little: a guest needs 2M at least", value);
+		return cmd_error(CMD_USAGE, "--mem %s is too little: a guest needs 2M at least",
+				 value);
 	if (size % 4096)
 		return cmd_error(CMD_USAGE, "--mem %s is no multiple of 4k", value);
 	r->vm.memory = size;
@@ -85,7 +86,8 @@ static int set_name(struct run *r, const char *value)
 	const char *p;
 
 	if (!*value || strlen(value) >= sizeof(r->name))
-		return cmd_error(CMD_USAGE, "--name takes 1 to %zu characters", sizeof(r->name) - 1);
+		return cmd_error(CMD_USAGE, "--name takes 1 to %zu characters",
+				 sizeof(r->name) - 1);
 	for (p = value; *p; p++)
 		if (!name_byte_valid(*p))
 			return cmd_error(CMD_USAGE, "--name \"%s\": a name has no spaces, slashes or special characters",

@@ -13,7 +13,7 @@
 
 #define NO_SUCH_HYPERCALL	((uint64_t)-1000)
 
-#define PANICKED		1	/* what a guest writes to the pvpanic port; 2: it saves a dump */
+#define PANICKED		1	/* to the pvpanic port; 2: it goes on to save a dump */
 
 /* Nobody is there: reads give all ones, writes are lost */
 static void answer_io(struct lodge_run *run, size_t run_size)

@@ -82,11 +82,11 @@ static int create_fd(struct vm *vm)
 	return -1;
 }
 
-static int set_slot(struct vm *vm, enum slot slot, uint32_t flags, uint64_t gpa, uint64_t len,
+static int set_slot(struct vm *vm, enum slot nr, uint32_t flags, uint64_t gpa, uint64_t len,
 		    void *hva)
 {
 	struct lodge_slot s = {
-		.size = sizeof(s), .slot = slot, .flags = flags, .gpa = gpa, .len = len,
+		.size = sizeof(s), .slot = nr, .flags = flags, .gpa = gpa, .len = len,
 		.hva = (uintptr_t)hva,
 	};
 

@@ -314,7 +314,7 @@ TEST(elf_refused)
 
 TEST(multiboot_elf)
 {
-	static const uint8_t first[10] = "modul one", second[5000] = { 9 };
+	static const uint8_t first[10] = "first one", second[5000] = { 9 };
 	const struct boot_file modules[] = {
 		{ "one", "with arguments", first, sizeof(first) },
 		{ "two", "", second, sizeof(second) },
@@ -530,7 +530,7 @@ static bool refused_bytes(const void *bytes, size_t at, size_t len, const char *
 TEST(others_are_told_apart)
 {
 	EXPECT_TRUE(refused_bytes("\x1f\x8b\x08", 0, 3, "compressed with gzip"));
-	EXPECT_TRUE(refused_bytes("\xfd" "7zXZ", 0, 6, "compressed with xz"));
+	EXPECT_TRUE(refused_bytes("\xfd\x37zXZ", 0, 6, "compressed with xz"));
 	EXPECT_TRUE(refused_bytes("\x28\xb5\x2f\xfd", 0, 4, "compressed with zstd"));
 	EXPECT_TRUE(refused_bytes("070701", 0, 6, "cpio archive"));
 	EXPECT_TRUE(refused_bytes("ARM\x64", 0x38, 4, "arm64"));
