@@ -570,6 +570,20 @@ TEST(one_shot)
 	machine_destroy();
 }
 
+TEST(no_shot_while_half_a_count_is_written)
+{
+	machine_create();
+	program(0, 0, 1000);
+	run(ns_of(500));
+	out(0x40, 0x10);
+	run(NSEC_PER_SEC);
+	EXPECT_EQ(edges[IRQ], 0);
+	out(0x40, 0);
+	run(ns_of(0x11));
+	EXPECT_EQ(edges[IRQ], 1);
+	machine_destroy();
+}
+
 TEST(stopped_by_a_control_word)
 {
 	machine_create();
