@@ -272,6 +272,8 @@ int lodge_events_handle(struct lodge_vcpu *vcpu)
 		do_init(vcpu);
 	if (test_and_clear_bit(LODGE_REQ_STARTUP, &vcpu->requests))
 		do_startup(vcpu, READ_ONCE(vcpu->startup));
+	if (test_and_clear_bit(LODGE_REQ_LOG_MSR, &vcpu->requests))
+		lodge_msr_log_unknown(vcpu);
 	lodge_pv_handle(vcpu);
 	return 0;
 }

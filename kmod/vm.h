@@ -12,6 +12,8 @@
 #include "mem.h"
 #include "vcpu.h"
 
+#define LODGE_MAX_UNKNOWN_MSRS	32
+
 /**
  * struct lodge_vm - a virtual machine
  * @ref: one for its descriptor, one for each vCPU
@@ -20,6 +22,8 @@
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
  * @tsc_start: the host's TSC when the VM was made, the guest's 0 [I]
  * @name: may be empty [I]
+ * @unknown_msrs: MSRs that the guest has asked for in vain, each told of once [L]
+ * @nr_unknown_msrs: how many; no more are told of when it is full [L]
  * @last_yield: number of the vCPU that a spinning one has yielded to last; a hint
  * @mem: guest memory
  * @bus: ports handled in the kernel [I]
@@ -39,6 +43,8 @@ struct lodge_vm {
 	u64 id;
 	u64 tsc_start;
 	char name[LODGE_NAME_LEN];
+	u32 unknown_msrs[LODGE_MAX_UNKNOWN_MSRS];
+	u32 nr_unknown_msrs;
 	u32 last_yield;
 	struct lodge_mem mem;
 	struct lodge_bus bus;

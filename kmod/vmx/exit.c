@@ -141,7 +141,11 @@ static int handle_wrmsr(struct vmx_vcpu *vmx)
 	vcpu->stats[LODGE_STAT_MSR]++;
 	if (vmx_state_fetch(vcpu, lodge_msr_part(index) | LODGE_PART_CRS))
 		return -EBUSY;
-	return skip_or_gp(vmx, lodge_msr_write(vcpu, index, value));
+	if (lodge_msr_write(vcpu, index, value)) {
+		lodge_msr_unknown(vcpu, index);
+		return skip_or_gp(vmx, -EINVAL);
+	}
+	return skip_or_gp(vmx, 0);
 }
 
 static int write_cr(struct lodge_vcpu *vcpu, unsigned int nr, u64 value)

@@ -95,6 +95,7 @@ static enum vmx_fast fast_rdmsr(struct vmx_vcpu *vmx)
 
 	vcpu->stats[LODGE_STAT_MSR]++;
 	if (unlikely(read_msr(vmx, vcpu->gpr[LODGE_RCX], &value))) {
+		lodge_msr_unknown(vcpu, vcpu->gpr[LODGE_RCX]);
 		lodge_vcpu_raise(vcpu, 13, true, 0);
 		return VMX_FAST_ENTER;
 	}

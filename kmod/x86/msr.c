@@ -6,6 +6,8 @@
 #include <linux/cpufeature.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/msr.h>
@@ -391,4 +393,41 @@ int lodge_msr_write(struct lodge_vcpu *vcpu, u32 index, u64 value)
 		return 0;
 	}
 	return write_plain(vcpu, index, value);
+}
+
+/**
+ * lodge_msr_unknown - note that the guest has got a #GP for an MSR
+ * @vcpu: owned; may be inside a window
+ * @index: ECX
+ */
+void lodge_msr_unknown(struct lodge_vcpu *vcpu, u32 index)
+{
+	if (!vcpu->vm->machine)
+		return;
+	vcpu->msr.unknown = index;
+	set_bit(LODGE_REQ_LOG_MSR, &vcpu->requests);
+}
+
+/**
+ * lodge_msr_log_unknown - tell of it, once for each MSR of a VM
+ * @vcpu: locked, outside a window; sleeps
+ */
+void lodge_msr_log_unknown(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	bool tell = false;
+	u32 i;
+
+	mutex_lock(&vm->lock);
+	for (i = 0; i < vm->nr_unknown_msrs; i++)
+		if (vm->unknown_msrs[i] == vcpu->msr.unknown)
+			break;
+	if (i == vm->nr_unknown_msrs && i < LODGE_MAX_UNKNOWN_MSRS) {
+		vm->unknown_msrs[vm->nr_unknown_msrs++] = vcpu->msr.unknown;
+		tell = true;
+	}
+	mutex_unlock(&vm->lock);
+	if (tell)
+		pr_info_ratelimited("VM %s: MSR %#x: #GP for an access or its value\n",
+				    vm->name, vcpu->msr.unknown);
 }

@@ -24,6 +24,7 @@ struct lodge_vcpu;
  * @tsc_offset: guest's TSC minus the host's; part LODGE_PART_TSC
  * @tsc_adjust: IA32_TSC_ADJUST
  * @misc_enable: IA32_MISC_ENABLE
+ * @unknown: the last MSR that the guest asked for in vain
  * @mtrr: memory-type range registers, with LODGE_VM_MACHINE
  * @host: the host's values while the guest's are loaded
  */
@@ -42,6 +43,7 @@ struct lodge_msr_state {
 	u64 tsc_offset;
 	u64 tsc_adjust;
 	u64 misc_enable;
+	u32 unknown;
 	struct lodge_mtrr mtrr;
 	struct {
 		u64 kernel_gs_base;
@@ -73,6 +75,8 @@ void lodge_msr_enter(struct lodge_vcpu *vcpu);
 void lodge_msr_leave(struct lodge_vcpu *vcpu);
 int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value);
 int lodge_msr_write(struct lodge_vcpu *vcpu, u32 index, u64 value);
+void lodge_msr_unknown(struct lodge_vcpu *vcpu, u32 index);
+void lodge_msr_log_unknown(struct lodge_vcpu *vcpu);
 u32 lodge_msr_part(u32 index);
 
 #endif /* LODGE_X86_MSR_H */
