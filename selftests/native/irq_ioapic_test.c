@@ -159,6 +159,19 @@ TEST(nobody_accepts)
 	EXPECT_EQ(reached(0x41), 1);	/* it has been waiting */
 	EXPECT_EQ(entry(10), 0x41 | LEVEL | REMOTE);
 	EXPECT_EQ(entry(11), 0x42 | LEVEL);
+	set_entry(11, 0x42 | LEVEL, 99);
+	EXPECT_EQ(entry(11), 0x42 | LEVEL);
+}
+
+TEST(some_accept)
+{
+	running_machine(3, false);
+	set(0, APIC_SPIV, 0xff);
+	set(2, APIC_SPIV, 0xff);
+	set_entry(10, 0x41 | LEVEL, 0xff);
+	gsi(10, true);
+	EXPECT_EQ(reached(0x41), 2);
+	EXPECT_EQ(entry(10), 0x41 | LEVEL | REMOTE);
 }
 
 TEST(shared_vector)
@@ -286,9 +299,12 @@ TEST(isa_lines_reach_both)
 	EXPECT_EQ(reached(0x62), 1);
 	gsi(14, true);
 	EXPECT_EQ(irq.pic.chip[1].irr, 0x40);
+	EXPECT_EQ(irq.ioapic.level, 1 << 2 | 1 << 14);
+	running_machine(1, false);
 	gsi(16, true);
-	EXPECT_EQ(irq.pic.chip[0].irr, 1);
-	EXPECT_EQ(irq.ioapic.level, 1 << 2 | 1 << 14 | 1 << 16);
+	EXPECT_EQ(irq.pic.chip[0].irr, 0);
+	EXPECT_EQ(irq.pic.chip[1].irr, 0);
+	EXPECT_EQ(irq.ioapic.level, 1 << 16);
 }
 
 TEST(messages)

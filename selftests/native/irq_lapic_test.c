@@ -234,7 +234,7 @@ TEST(mode_transitions)
 			if (from == 0)
 				EXPECT_EQ(lodge_lapic_set_base(lapic, LODGE_LAPIC_BASE), 0);
 			if (from == 3)
-				EXPECT_EQ(lodge_lapic_set_base(lapic, LODGE_LAPIC_BASE | EN | EXTD), 0);
+				EXPECT_EQ(lodge_lapic_set_base(lapic, lapic->base | EXTD), 0);
 			base = lapic->base;
 			EXPECT_EQ(base, 0xfee00100 | modes[from]);
 			EXPECT_EQ(lodge_lapic_set_base(lapic, LODGE_LAPIC_BASE | modes[to]),
@@ -423,6 +423,25 @@ TEST(init_keeps_the_mode)
 	lodge_lapic_reset(lapic, false);
 	EXPECT_EQ(lapic->base, 0xfee00900);
 	EXPECT_EQ(get(0, APIC_LVT0), 0x700);
+	/* all else, too */
+	set(0, APIC_SPIV, 0x1ff);
+	set(0, APIC_LDR, 0xff000000);
+	set(0, APIC_DFR, 0);
+	set(0, APIC_ICR2, 0x33000000);
+	set(0, APIC_ICR, 0x31);
+	get(0, 0x000);
+	set(0, APIC_ESR, 0);
+	get(0, 0x000);
+	request(0x41, true);
+	lodge_lapic_reset(lapic, true);
+	EXPECT_EQ(get(0, APIC_LDR), 0);
+	EXPECT_EQ(get(0, APIC_DFR), 0xffffffff);
+	EXPECT_EQ(get(0, APIC_ICR), 0);
+	EXPECT_EQ(get(0, APIC_ICR2), 0);
+	EXPECT_EQ(get(0, APIC_TMR + 0x20), 0);
+	EXPECT_EQ(get(0, APIC_ESR), 0);
+	set(0, APIC_ESR, 0);
+	EXPECT_EQ(get(0, APIC_ESR), 0);
 }
 
 TEST(lint0)

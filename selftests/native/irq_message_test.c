@@ -181,6 +181,9 @@ TEST(lowest_priority)
 	EXPECT_EQ(__builtin_popcountll(reached(0x31) & 0xb), 1);
 	x2apic_command(0, 0x4, LOGICAL | LOWEST | 0x31);
 	EXPECT_EQ(reached(0x31), 0);
+	lodge_lapic_destroy(&cpus[1].lapic);
+	x2apic_command(0, 0xf, LOGICAL | LOWEST | 0x31);
+	EXPECT_EQ(__builtin_popcountll(reached(0x31) & 9), 1);
 }
 
 TEST(nmi_init_startup)
@@ -258,6 +261,16 @@ TEST(illegal_vectors)
 	EXPECT_EQ(lodge_lapic_next(&cpus[0].lapic), -1);
 	EXPECT_EQ(lodge_lapic_next(&cpus[1].lapic), -1);
 	EXPECT_EQ(cpus[1].lapic.irr[0], 0);
+	/* the first that is legal */
+	xapic_command(0, 1, 16);
+	EXPECT_EQ(errors(0), 0);
+	EXPECT_EQ(reached(16), 2);
+	lodge_route_msi(&irq, 0xfee01000, 16);
+	EXPECT_EQ(errors(1), 0);
+	EXPECT_EQ(reached(16), 2);
+	set(0, APIC_LVTERR, 16);
+	get(0, 0x000);
+	EXPECT_EQ(reached(16), 1);
 }
 
 TEST(self_ipi)
@@ -266,7 +279,11 @@ TEST(self_ipi)
 	cpus[0].wakes = 0;
 	EXPECT_EQ(lodge_lapic_write_msr(&cpus[0].lapic, 0x83f, 0xec), 0);
 	EXPECT_EQ(cpus[0].wakes, 1);
+	EXPECT_EQ(cpus[0].lapic.tmr[3], 0);
 	EXPECT_EQ(take(0), 0xec);
+	EXPECT_EQ(lodge_lapic_write_msr(&cpus[0].lapic, 0x83f, 16), 0);
+	EXPECT_EQ(errors(0), 0);
+	EXPECT_EQ(reached(16), 1);
 	EXPECT_EQ(lodge_lapic_write_msr(&cpus[0].lapic, 0x83f, 0x0c), 0);
 	EXPECT_EQ(errors(0), APIC_ESR_SENDILL | APIC_ESR_RECVILL);
 	EXPECT_EQ(cpus[0].lapic.irr[0], 0);

@@ -231,6 +231,24 @@ TEST(periodic_tick_is_returned)
 	EXPECT_GE(n, 1000);
 }
 
+TEST(periodic_shares_its_vector)
+{
+	struct lodge_lapic_message m = { .vector = VECTOR };
+
+	start(VECTOR | PERIODIC);
+	set(0, APIC_TMICT, 1 * MS);
+	advance(1 * MS, 1);
+	EXPECT_EQ(serve(), 1);
+	/* somebody else's, taken and returned: not a tick */
+	lodge_lapic_deliver(&irq, &m);
+	EXPECT_EQ(take(0), VECTOR);
+	lodge_lapic_return(lapic, VECTOR);
+	EXPECT_EQ(serve(), 1);
+	EXPECT_EQ(advance(1 * MS - 1, 1), 0);
+	EXPECT_EQ(advance(1, 1), 1);
+	EXPECT_EQ(serve(), 1);
+}
+
 TEST(periodic_delivered_by_the_processor)
 {
 	unsigned int i, n = 0;
