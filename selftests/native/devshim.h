@@ -166,7 +166,7 @@ typedef struct {
 } wait_queue_head_t;
 
 #define init_waitqueue_head(q)		(*(q) = (wait_queue_head_t){ 0 })
-#define waitqueue_active(q)		((q)->sleepers)
+#define waitqueue_active(q)		((q)->sleepers)	/* one thread: no races */
 #define wake_up_interruptible(q)	((q)->wakes++)
 
 /* A test's answer to a wait: false is a signal */
