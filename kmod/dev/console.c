@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -262,8 +263,13 @@ static ssize_t console_write(struct file *file, const char __user *buf, size_t l
 		if (n < 0)
 			return done ? done : n;
 		done += n;
-		if (n)
+		if (n) {
+			/* as long as somebody takes it there is room, and no wait */
+			if (signal_pending(current))
+				break;
+			cond_resched();
 			continue;
+		}
 		if (file->f_flags & O_NONBLOCK)
 			return done ? done : -EAGAIN;
 		if (wait_event_interruptible(con->wait, in_room(con)))

@@ -6,13 +6,15 @@
  * Counts and outputs are computed from the time when somebody looks.  Only the
  * interrupts of channel 0 need a timer, which fires at rising edges of its output:
  *
- * - Late edges of a periodic mode are made up for, or the guest's clock would lag
- *   on a loaded host.  Nobody tells when the guest has taken an interrupt, and a
- *   second one that finds the first still requested is lost, so they come
- *   CATCH_UP_NS apart; of more than BACKLOG_MAX the rest is dropped.
+ * - An edge of a periodic mode is not raised before the last one has been taken,
+ *   for it would be lost; it is tried again after a while that grows up to
+ *   DELAY_MAX.  Those that have become due meanwhile are made up for, CATCH_UP_NS
+ *   apart, or the guest's clock would lag on a loaded host; of more than
+ *   BACKLOG_MAX the rest is dropped.
  * - Edges come PERIOD_MIN apart at least, whatever the count: a guest gets no
- *   more interrupts from the host than 10,000 a second.  One-shot modes cost it a
- *   write for each, so they need no bound.
+ *   more interrupts from the host than 10,000 a second, and one that does not run,
+ *   or has masked them, costs it no more than one every DELAY_MAX.  One-shot modes
+ *   cost the guest a write for each, so they need no bound.
  *
  * Source: Intel, 82C54 data sheet (1994).
  */
@@ -35,7 +37,8 @@
 
 #define PERIOD_MIN	120	/* clocks, 100 us */
 #define CATCH_UP_NS	50000
-#define BACKLOG_MAX	100
+#define DELAY_MAX	4000000	/* ns */
+#define BACKLOG_MAX	1000
 
 #define ACCESS_LOW	1
 #define ACCESS_HIGH	2
@@ -350,8 +353,8 @@ static void arm(struct lodge_pit *pit, u64 now)
 		at = shot(c);
 	}
 	at = at > c->ticks ? c->origin + clocks_to_ns(at - c->ticks) : now;
-	if (c->backlog)
-		at = now + CATCH_UP_NS;
+	if (periodic(c))
+		at = max(c->backlog ? now : at, pit->not_before);
 	hrtimer_start(&pit->timer, ns_to_ktime(at), HRTIMER_MODE_ABS_HARD);
 }
 
@@ -362,18 +365,38 @@ static void pulse(struct lodge_pit *pit)
 	lodge_route_set_gsi(pit->irq, PIT_IRQ, true);
 }
 
+static void raise_tick(struct lodge_pit *pit, u64 now)
+{
+	struct lodge_pit_channel *c = &pit->channel[0];
+
+	switch (lodge_route_gsi_state(pit->irq, PIT_IRQ)) {
+	case LODGE_LINE_WAITS:
+		c->backlog = min_t(u64, c->backlog, BACKLOG_MAX);
+		pit->delay = min_t(u32, 2 * pit->delay, DELAY_MAX);
+		break;
+	case LODGE_LINE_CLOSED:
+		c->backlog = 0;
+		pit->delay = DELAY_MAX;
+		pulse(pit);
+		break;
+	case LODGE_LINE_TAKEN:
+		c->backlog = min_t(u64, c->backlog, BACKLOG_MAX) - 1;
+		pit->delay = CATCH_UP_NS;
+		pulse(pit);
+	}
+	pit->not_before = now + pit->delay;
+}
+
 static void expire(struct lodge_pit *pit, u64 now)
 {
 	struct lodge_pit_channel *c = &pit->channel[0];
 
 	advance(c, now);
-	if (c->running && !periodic(c) && !triggered(c) && !c->raised &&
-	    elapsed(c, now) >= shot(c)) {
+	if (periodic(c)) {
+		if (c->backlog && now >= pit->not_before)
+			raise_tick(pit, now);
+	} else if (c->running && !triggered(c) && !c->raised && elapsed(c, now) >= shot(c)) {
 		c->raised = 1;
-		c->backlog = 1;
-	}
-	if (c->backlog) {
-		c->backlog = min_t(u64, c->backlog, BACKLOG_MAX) - 1;
 		pulse(pit);
 	}
 	arm(pit, now);
@@ -426,6 +449,8 @@ static void write_control(struct lodge_pit *pit, u8 word, u64 now)
 	}
 	program(c, word);
 	if (c == &pit->channel[0]) {
+		pit->delay = CATCH_UP_NS;
+		pit->not_before = 0;
 		lodge_route_set_gsi(pit->irq, PIT_IRQ, output(c, now));
 		arm(pit, now);
 	}

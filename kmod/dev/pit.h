@@ -69,6 +69,8 @@ struct lodge_pit_channel {
  * @irq: interrupt controllers [I]
  * @channel: counters: system timer, refresh, speaker
  * @control: writable bits of port 0x61
+ * @delay: ns until a periodic tick is tried again that finds the last one waiting
+ * @not_before: when the next periodic tick may be raised, ns of CLOCK_MONOTONIC
  * @timer: next edge of channel 0's output
  *
  * [I] constant after attach.
@@ -78,6 +80,8 @@ struct lodge_pit {
 	struct lodge_irq *irq;
 	struct lodge_pit_channel channel[LODGE_PIT_CHANNELS];
 	u8 control;
+	u32 delay;
+	u64 not_before;
 	struct hrtimer timer;
 };
 

@@ -15,6 +15,7 @@
 #include <linux/nospec.h>
 
 #include "../dev/bus.h"
+#include "message.h"
 #include "route.h"
 
 /* Registers in memory */
@@ -47,16 +48,21 @@ static bool level_triggered(u64 entry)
 	return (entry & ENTRY_LEVEL) && ENTRY_MODE(entry) <= LODGE_LAPIC_LOWEST;
 }
 
+static struct lodge_lapic_message message(u64 entry)
+{
+	return (struct lodge_lapic_message){
+		.dest = ENTRY_DEST(entry),
+		.vector = entry,
+		.mode = ENTRY_MODE(entry),
+		.logical = entry & ENTRY_LOGICAL,
+		.level = level_triggered(entry),
+	};
+}
+
 static void send(struct lodge_irq *irq, unsigned int pin)
 {
 	u64 *entry = &irq->ioapic.entry[pin];
-	struct lodge_lapic_message m = {
-		.dest = ENTRY_DEST(*entry),
-		.vector = *entry,
-		.mode = ENTRY_MODE(*entry),
-		.logical = *entry & ENTRY_LOGICAL,
-		.level = level_triggered(*entry),
-	};
+	struct lodge_lapic_message m = message(*entry);
 
 	/* an EOI that comes at once waits for the lock */
 	if (lodge_lapic_deliver(irq, &m) && m.level)
@@ -109,6 +115,25 @@ void lodge_ioapic_set_pin(struct lodge_irq *irq, unsigned int pin, bool level)
 		send_level(irq, pin);
 	else if (!(ioapic->entry[pin] & ENTRY_MASKED))
 		send(irq, pin);
+}
+
+/**
+ * lodge_ioapic_pin_state - what has become of the last edge at a pin
+ * @irq: locked
+ * @pin: below LODGE_IOAPIC_PINS
+ *
+ * Return: enum lodge_line_state; of what has no vector nobody can tell: taken.
+ */
+enum lodge_line_state lodge_ioapic_pin_state(struct lodge_irq *irq, unsigned int pin)
+{
+	u64 entry = irq->ioapic.entry[pin];
+	struct lodge_lapic_message m = message(entry);
+
+	if (entry & ENTRY_MASKED)
+		return LODGE_LINE_CLOSED;
+	if (m.mode > LODGE_LAPIC_LOWEST)
+		return LODGE_LINE_TAKEN;
+	return lodge_message_waits(irq, &m) ? LODGE_LINE_WAITS : LODGE_LINE_TAKEN;
 }
 
 /**

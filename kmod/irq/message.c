@@ -244,6 +244,28 @@ bool lodge_lapic_deliver(struct lodge_irq *irq, const struct lodge_lapic_message
 	return send(irq, m, NULL);
 }
 
+/**
+ * lodge_message_waits - whether the same message before has not been taken yet
+ * @irq: the VM's
+ * @m: fixed or lowest-priority
+ *
+ * Return: true if a local APIC that it is for has the vector in IRR.
+ */
+bool lodge_message_waits(struct lodge_irq *irq, const struct lodge_lapic_message *m)
+{
+	u32 i, n = READ_ONCE(irq->nr_lapics);
+	struct lodge_lapic *lapic;
+	bool waits = false;
+
+	rcu_read_lock();
+	for (i = 0; i < n && !waits; i++) {
+		lapic = lapic_at(irq, i);
+		waits = lapic && matches(lapic, m) && test_bit(m->vector, lapic->irr);
+	}
+	rcu_read_unlock();
+	return waits;
+}
+
 /* ---- interprocessor interrupts ------------------------------------------- */
 
 /**

@@ -4,7 +4,9 @@
 
 #include <linux/types.h>
 
+struct lodge_irq;
 struct lodge_lapic;
+struct lodge_lapic_message;
 
 /**
  * lodge_message_x2apic_ldr - logical destination of an APIC in x2APIC mode
@@ -20,5 +22,6 @@ static inline u32 lodge_message_x2apic_ldr(u32 id)
 void lodge_message_command(struct lodge_lapic *lapic, u64 icr, bool wide);
 void lodge_message_self(struct lodge_lapic *lapic, u8 vector);
 void lodge_message_error(struct lodge_lapic *lapic, u32 error);
+bool lodge_message_waits(struct lodge_irq *irq, const struct lodge_lapic_message *m);
 
 #endif /* LODGE_IRQ_MESSAGE_H */

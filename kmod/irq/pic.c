@@ -125,6 +125,22 @@ void lodge_pic_set_line(struct lodge_pic *pic, unsigned int line, bool level)
 }
 
 /**
+ * lodge_pic_line_state - what has become of the last edge of a line
+ * @pic: under lodge_irq.lock
+ * @line: below LODGE_PIC_LINES
+ *
+ * Return: enum lodge_line_state.
+ */
+enum lodge_line_state lodge_pic_line_state(const struct lodge_pic *pic, unsigned int line)
+{
+	const struct lodge_pic_chip *chip = &pic->chip[line >> 3 & 1];
+
+	if (chip->init || (chip->imr & bit(line)))
+		return LODGE_LINE_CLOSED;
+	return chip->irr & bit(line) ? LODGE_LINE_WAITS : LODGE_LINE_TAKEN;
+}
+
+/**
  * lodge_pic_acknowledge - the processor takes the interrupt
  * @pic: under lodge_irq.lock
  *

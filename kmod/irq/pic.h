@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "line.h"
+
 struct lodge_bus;
 struct lodge_irq;
 
@@ -61,6 +63,7 @@ struct lodge_pic {
 
 void lodge_pic_reset(struct lodge_pic *pic);
 int lodge_pic_attach(struct lodge_irq *irq, struct lodge_bus *ports);
+enum lodge_line_state lodge_pic_line_state(const struct lodge_pic *pic, unsigned int line);
 void lodge_pic_set_line(struct lodge_pic *pic, unsigned int line, bool level);
 u8 lodge_pic_acknowledge(struct lodge_pic *pic);
 

@@ -6,6 +6,7 @@
  * the PICs is their cascade, so there is no GSI 2.  Pin 0 has the PICs' output.
  */
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/rcupdate.h>
 
 #include "../dev/bus.h"
@@ -85,6 +86,28 @@ void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level)
 	}
 	lodge_ioapic_set_pin(irq, gsi == TIMER_GSI ? TIMER_PIN : gsi, level);
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+/**
+ * lodge_route_gsi_state - what has become of the last edge of a device's line
+ * @irq: the VM's
+ * @gsi: one of the first 16, but CASCADE_GSI
+ *
+ * For a device that wants none of its interrupts lost.  Of two ways that are open
+ * one is enough: the guest may listen at the other only.  Any context but NMI.
+ *
+ * Return: enum lodge_line_state.
+ */
+enum lodge_line_state lodge_route_gsi_state(struct lodge_irq *irq, unsigned int gsi)
+{
+	enum lodge_line_state pic, ioapic;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&irq->lock, flags);
+	pic = lodge_pic_line_state(&irq->pic, gsi);
+	ioapic = lodge_ioapic_pin_state(irq, gsi == TIMER_GSI ? TIMER_PIN : gsi);
+	raw_spin_unlock_irqrestore(&irq->lock, flags);
+	return max(pic, ioapic);
 }
 
 /**

@@ -41,6 +41,7 @@ struct lodge_irq {
 int lodge_route_init(struct lodge_irq *irq, struct lodge_bus *ports, struct lodge_bus *memory);
 void lodge_route_reset(struct lodge_irq *irq);
 void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level);
+enum lodge_line_state lodge_route_gsi_state(struct lodge_irq *irq, unsigned int gsi);
 void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data);
 void lodge_route_eoi(struct lodge_irq *irq, u8 vector);
 void lodge_route_retry(struct lodge_irq *irq);

@@ -13,6 +13,7 @@
 #include "dev/pm.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
+#include "irq/line.h"
 
 #define LINES	24
 #define EPOCH	1700000000ULL	/* the host's CLOCK_REALTIME when CLOCK_MONOTONIC is 0, s */
@@ -24,6 +25,8 @@ static unsigned int timer_calls;
 
 static bool line[LINES];
 static unsigned int edges[LINES];	/* that rose */
+
+static enum lodge_line_state line_state = LODGE_LINE_TAKEN;
 
 static int fail_allocation;	/* 1: the next, 2: the one after it */
 static int allocated;
@@ -161,6 +164,11 @@ void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level)
 	line[gsi] = level;
 }
 
+enum lodge_line_state lodge_route_gsi_state(struct lodge_irq *irq, unsigned int gsi)
+{
+	return line_state;
+}
+
 /* Month by month, and day by day of the year: any value is carried, as in the kernel */
 s64 mktime64(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
 	     unsigned int minute, unsigned int second)
@@ -238,6 +246,7 @@ static __maybe_unused void machine_create(void)
 	memset(edges, 0, sizeof(edges));
 	timers = NULL;
 	timer_calls = 0;
+	line_state = LODGE_LINE_TAKEN;
 	clock_ns = 12345;
 	WARN_ON(lodge_console_create(&m.serial, lodge_uart_changed, &m.uart));
 	WARN_ON(lodge_console_create(&m.debug, NULL, NULL));

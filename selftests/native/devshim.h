@@ -182,6 +182,9 @@ extern bool (*shim_wait)(void);
 		_ret;							\
 	})
 
+#define cond_resched()			((void)0)
+#define signal_pending(task)		0
+
 /* ---- files --------------------------------------------------------------- */
 
 #define __user

@@ -333,3 +333,43 @@ TEST(messages)
 	lodge_route_msi(&irq, 0xfee03008, 0x72);	/* physical: to that one */
 	EXPECT_EQ(reached(0x72), 8);
 }
+
+#define GSI_STATE(gsi)	lodge_route_gsi_state(&irq, gsi)
+
+TEST(state_of_a_line)
+{
+	running_machine(2, false);
+	irq.pic.chip[0].imr = 0xff;
+	irq.pic.chip[1].imr = 0xff;
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_CLOSED);
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_CLOSED);
+	/* by the I/O APIC */
+	set_entry(2, 0x62, 1);
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_TAKEN);
+	gsi(0, true);
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_WAITS);
+	EXPECT_EQ(take(1), 0x62);
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_TAKEN);
+	set_entry(2, 0x62 | MASKED, 1);
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_CLOSED);
+	/* by the PICs, where line 0 still has its edge */
+	irq.pic.chip[0].imr = 0xfe;
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_WAITS);
+	lodge_route_extint_take(&irq);
+	irq.pic.chip[1].imr = 0xfe;
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_TAKEN);
+	gsi(8, true);
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_WAITS);
+	/* by both: nobody listens at the PICs, but that stops nothing */
+	set_entry(8, 0x68, 0);
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_TAKEN);
+	gsi(8, false);
+	gsi(8, true);
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_WAITS);
+	EXPECT_EQ(take(0), 0x68);
+	EXPECT_EQ(GSI_STATE(8), LODGE_LINE_TAKEN);
+	/* an NMI leaves nothing to look at */
+	set_entry(2, 0x400, 0);
+	irq.pic.chip[0].imr = 0xff;
+	EXPECT_EQ(GSI_STATE(0), LODGE_LINE_TAKEN);
+}
