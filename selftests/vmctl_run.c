@@ -220,6 +220,18 @@ TEST(signals)
 	}
 }
 
+/* What is ignored when vmctl starts stays so */
+TEST(nohup)
+{
+	child_ignores = SIGHUP;
+	start(REAL, guest(echoes));
+	ASSERT_TRUE(child_expect(&c, "ready", LONG));
+	kill(c.pid, SIGHUP);
+	usleep(300000);
+	child_write(&c, "q", 1);
+	EXPECT_EQ(child_end(&c, LONG), 0);
+}
+
 TEST(stop_and_continue)
 {
 	int status;

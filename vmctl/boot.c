@@ -369,7 +369,11 @@ static int load_elf(struct boot *b)
 		b->kind = BOOT_PVH;
 		return pvh_load(b, entry);
 	}
-	return boot_error(b, "%s is an ELF file with no PVH note and no multiboot header: a Linux kernel needs CONFIG_PVH, or its bzImage",
+	if (elf_is_linux(&b->image)) {
+		b->kind = BOOT_LINUX_ELF;
+		return linux_elf_load(b);
+	}
+	return boot_error(b, "%s is an ELF file with no PVH note and no multiboot header, and no Linux for 64 bits",
 			  b->image.name);
 }
 
@@ -416,6 +420,7 @@ const char *boot_kind_name(enum boot_kind kind)
 		[BOOT_UNKNOWN] = "unknown",
 		[BOOT_BZIMAGE] = "bzImage",
 		[BOOT_PVH] = "ELF with PVH",
+		[BOOT_LINUX_ELF] = "vmlinux",
 		[BOOT_MULTIBOOT] = "multiboot",
 		[BOOT_FLAT] = "flat",
 		[BOOT_FIRMWARE] = "firmware",

@@ -32,6 +32,7 @@ enum boot_kind {
 	BOOT_UNKNOWN,
 	BOOT_BZIMAGE,
 	BOOT_PVH,
+	BOOT_LINUX_ELF,
 	BOOT_MULTIBOOT,
 	BOOT_FLAT,
 	BOOT_FIRMWARE,
@@ -151,12 +152,14 @@ void boot_put64(uint8_t *p, uint64_t value);
 /* boot_bzimage.c */
 bool bzimage_is(const struct boot_file *f);
 int bzimage_load(struct boot *b);
+int linux_elf_load(struct boot *b);
 
 /* boot_elf.c */
 bool elf_is(const struct boot_file *f);
 int elf_refuse_foreign(struct boot *b);
 bool elf_is_64(const struct boot_file *f);
 bool elf_find_pvh(const struct boot_file *f, uint64_t *entry);
+bool elf_is_linux(const struct boot_file *f);
 int elf_put_segments(struct boot *b, uint64_t *entry, uint64_t *end);
 
 /* boot_pvh.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Linux's bzImage, started at its 64-bit entry (Documentation/arch/x86/boot.rst of
- * the kernel: "64-bit Boot Protocol", version 2.12 and later).
+ * the kernel: "64-bit Boot Protocol", version 2.12 and later), and a vmlinux.
  */
 #include <string.h>
 
@@ -20,6 +20,7 @@
 #define HDR_RAMDISK_SIZE	0x21c
 #define HDR_CMD_LINE_PTR	0x228
 #define HDR_INITRD_ADDR_MAX	0x22c
+#define HDR_KERNEL_ALIGNMENT	0x230
 #define HDR_RELOCATABLE		0x234
 #define HDR_XLOADFLAGS		0x236
 #define HDR_CMDLINE_SIZE	0x238
@@ -37,6 +38,10 @@
 #define XLF_KERNEL_64		(1 << 0)	/* xloadflags */
 #define OTHER_LOADER		0xff		/* type_of_loader: no number was given to us */
 #define ENTRY_64		0x200
+
+/* What the header of a bzImage would tell */
+#define ELF_CMDLINE_MAX		2047
+#define ELF_INITRD_MAX		0x80000000ULL
 
 /* What the header tells, checked */
 struct header {
@@ -115,23 +120,22 @@ static void put_memory_map(struct boot *b, uint8_t *zero_page)
 	zero_page[ZP_E820_ENTRIES] = n;
 }
 
-/* The header goes into the zero page as it is in the image; its length is in the jump at 0x200 */
-static uint8_t *put_zero_page(struct boot *b)
+/* What a loader tells any kernel; its header is there already */
+static int fill_zero_page(struct boot *b, uint8_t *zp, uint64_t initrd_max)
 {
-	uint8_t *zp = boot_place(b, BOOT_INFO, ZP_SIZE, "the zero page");
-	size_t end = HDR_MAGIC + b->image.data[HDR_JUMP + 1];
+	uint64_t at, len;
 
-	if (!zp)
-		return NULL;
-	if (end > HDR_END_MAX)
-		end = HDR_END_MAX;
-	memset(zp, 0, ZP_SIZE);
-	memcpy(zp + HDR_SETUP_SECTS, b->image.data + HDR_SETUP_SECTS, end - HDR_SETUP_SECTS);
+	if (boot_put_initrds(b, initrd_max, &at, &len))
+		return -1;
 	zp[HDR_TYPE_OF_LOADER] = OTHER_LOADER;
+	boot_put32(zp + HDR_RAMDISK_IMAGE, at);
+	boot_put32(zp + HDR_RAMDISK_SIZE, len);
 	boot_put32(zp + HDR_CMD_LINE_PTR, BOOT_CMDLINE);
 	boot_put64(zp + ZP_ACPI_RSDP_ADDR, b->rsdp);
 	put_memory_map(b, zp);
-	return zp;
+	b->mode = BOOT_MODE_LONG;
+	b->rsi = BOOT_INFO;
+	return 0;
 }
 
 /**
@@ -143,18 +147,48 @@ static uint8_t *put_zero_page(struct boot *b)
 int bzimage_load(struct boot *b)
 {
 	struct header h = { 0 };
-	uint64_t at, len;
 	uint8_t *zp;
+	size_t end;
 
 	if (read_header(b, &h) || boot_put_page_tables(b) || put_kernel(b, &h) ||
 	    boot_put_cmdline(b, h.cmdline_size))
 		return -1;
-	zp = put_zero_page(b);
-	if (!zp || boot_put_initrds(b, h.initrd_max, &at, &len))
+	zp = boot_place(b, BOOT_INFO, ZP_SIZE, "the zero page");
+	if (!zp)
 		return -1;
-	boot_put32(zp + HDR_RAMDISK_IMAGE, at);
-	boot_put32(zp + HDR_RAMDISK_SIZE, len);
-	b->mode = BOOT_MODE_LONG;
-	b->rsi = BOOT_INFO;
-	return 0;
+	/* the header as it is in the image; its length is in the jump at its start */
+	end = HDR_MAGIC + b->image.data[HDR_JUMP + 1];
+	if (end > HDR_END_MAX)
+		end = HDR_END_MAX;
+	memcpy(zp + HDR_SETUP_SECTS, b->image.data + HDR_SETUP_SECTS, end - HDR_SETUP_SECTS);
+	return fill_zero_page(b, zp, h.initrd_max);
+}
+
+/**
+ * linux_elf_load - load a vmlinux that has no PVH note
+ * @b: elf_is_linux() holds for its image
+ *
+ * Its entry is where a bzImage goes once it has unpacked itself, in the same state.
+ *
+ * Return: 0, or -1 with a message.
+ */
+int linux_elf_load(struct boot *b)
+{
+	uint64_t end;
+	uint8_t *zp;
+
+	if (boot_put_page_tables(b) || elf_put_segments(b, &b->entry, &end) ||
+	    boot_put_cmdline(b, ELF_CMDLINE_MAX))
+		return -1;
+	if (b->entry >= GUESTMEM_HIGH || !guestmem_ptr(b->mem, b->entry, 1))
+		return boot_error(b, "%s starts at 0x%llx, where the guest has no memory",
+				  b->image.name, (unsigned long long)b->entry);
+	zp = boot_place(b, BOOT_INFO, ZP_SIZE, "the zero page");
+	if (!zp)
+		return -1;
+	zp[HDR_BOOT_FLAG] = 0x55;
+	zp[HDR_BOOT_FLAG + 1] = 0xaa;
+	memcpy(zp + HDR_MAGIC, "HdrS", 4);
+	boot_put32(zp + HDR_KERNEL_ALIGNMENT, 2 << 20);
+	return fill_zero_page(b, zp, ELF_INITRD_MAX);
 }

@@ -8,6 +8,7 @@
 #include "boot.h"
 
 #define NOTE_PVH_ENTRY	18	/* XEN_ELFNOTE_PHYS32_ENTRY */
+#define ANY_NOTE	UINT32_MAX
 
 /* A program header of either class */
 struct segment {
@@ -164,27 +165,55 @@ int elf_refuse_foreign(struct boot *b)
 			  machine);
 }
 
-/* Notes of one segment; name and description are padded to @align */
-static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, uint64_t *entry)
+/**
+ * struct note - a note that is looked for, and found
+ * @name: its owner
+ * @type: number, or ANY_NOTE
+ * @desc: out: its description
+ * @descsz: out: bytes of it
+ */
+struct note {
+	const char *name;
+	uint32_t type;
+	const uint8_t *desc;
+	uint32_t descsz;
+};
+
+/* In the notes of one segment; name and description are padded to @align */
+static bool find_in(const uint8_t *p, uint64_t len, uint64_t align, struct note *note)
 {
-	uint64_t namesz, descsz, desc, next;
+	uint64_t namesz, desc, next, wanted = strlen(note->name) + 1;
 
 	while (len >= 12) {
 		namesz = boot_u32(p);
-		descsz = boot_u32(p + 4);
+		note->descsz = boot_u32(p + 4);
 		desc = (12 + namesz + align - 1) & ~(align - 1);
-		next = (desc + descsz + align - 1) & ~(align - 1);
-		if (desc + descsz > len)
+		next = (desc + note->descsz + align - 1) & ~(align - 1);
+		if (desc + note->descsz > len)
 			return false;
-		if (boot_u32(p + 8) == NOTE_PVH_ENTRY && namesz == 4 && !memcmp(p + 12, "Xen", 4) &&
-		    (descsz == 4 || descsz == 8)) {
-			*entry = descsz == 4 ? boot_u32(p + desc) : boot_u64(p + desc);
+		note->desc = p + desc;
+		if (namesz == wanted && !memcmp(p + 12, note->name, wanted) &&
+		    (note->type == ANY_NOTE || boot_u32(p + 8) == note->type))
 			return true;
-		}
 		if (next > len)
 			return false;
 		p += next;
 		len -= next;
+	}
+	return false;
+}
+
+static bool find_note(const struct boot_file *f, struct note *note)
+{
+	unsigned int i, n = nr_segments(f);
+	struct segment s;
+
+	for (i = 0; i < n; i++) {
+		if (!read_segment(f, i, &s))
+			return false;
+		if (s.type == PT_NOTE && within(f, s.offset, s.filesz) &&
+		    find_in(f->data + s.offset, s.filesz, s.align == 8 ? 8 : 4, note))
+			return true;
 	}
 	return false;
 }
@@ -198,17 +227,20 @@ static bool find_note(const uint8_t *p, uint64_t len, uint64_t align, uint64_t *
  */
 bool elf_find_pvh(const struct boot_file *f, uint64_t *entry)
 {
-	unsigned int i, n = nr_segments(f);
-	struct segment s;
+	struct note note = { .name = "Xen", .type = NOTE_PVH_ENTRY };
 
-	for (i = 0; i < n; i++) {
-		if (!read_segment(f, i, &s))
-			return false;
-		if (s.type == PT_NOTE && within(f, s.offset, s.filesz) &&
-		    find_note(f->data + s.offset, s.filesz, s.align == 8 ? 8 : 4, entry))
-			return true;
-	}
-	return false;
+	if (!find_note(f, &note) || (note.descsz != 4 && note.descsz != 8))
+		return false;
+	*entry = note.descsz == 4 ? boot_u32(note.desc) : boot_u64(note.desc);
+	return true;
+}
+
+/* A Linux for 64 bits has notes of its own; @f as for elf_find_pvh() */
+bool elf_is_linux(const struct boot_file *f)
+{
+	struct note note = { .name = "Linux", .type = ANY_NOTE };
+
+	return elf_is_64(f) && boot_u16(f->data + 18) == EM_X86_64 && find_note(f, &note);
 }
 
 /**

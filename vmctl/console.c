@@ -56,9 +56,9 @@ void console_restore(void)
 	if (!terminal.raw)
 		return;
 	terminal.raw = 0;
-	/* A background process that does this would be stopped */
+	/* A background process that does this would be stopped; a terminal may drain never */
 	if (tcgetpgrp(STDIN_FILENO) == getpgrp())
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal.before);
+		tcsetattr(STDIN_FILENO, TCSANOW, &terminal.before);
 }
 
 /* A fault in vmctl itself: the terminal first, then as if there were no handler */
@@ -95,10 +95,12 @@ bool console_raw(void)
 
 	if (!terminal.is_terminal || !console_foreground())
 		return false;
+	if (terminal.raw)
+		return true;
 	cfmakeraw(&t);
 	t.c_cc[VMIN] = 1;
 	t.c_cc[VTIME] = 0;
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &t))
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &t))
 		return false;
 	terminal.raw = 1;
 	return true;

@@ -35,7 +35,7 @@ enum console_key console_escape(struct console_escape *e, uint8_t byte);
 /* Is standard input a terminal?  Remembers its settings and restores them whenever vmctl ends */
 bool console_init(void);
 
-/* Raw, unless this process is in the background; returns whether it is raw now */
+/* Raw, unless this process is in the background; returns whether it is raw and ours */
 bool console_raw(void);
 
 /* As it was; also from a signal handler */

@@ -45,7 +45,8 @@ static const struct cmd_opt run_opts[] = {
 };
 
 static const char run_more[] =
-	"IMAGE is a bzImage, a vmlinux with a PVH note, a multiboot kernel, or a flat image.\n"
+	"IMAGE is a bzImage, a vmlinux, an ELF file with a PVH note, a multiboot kernel, or,\n"
+	"with --flat, anything.\n"
 	"On a terminal Ctrl-a x ends the guest, Ctrl-a h shows the other keys.\n"
 	"Exit status: 0 powered off or reset, 1 failed, 2 wrong command line, 124 timeout,\n"
 	"128+n signal n, 255 the guest's kernel panicked; a value v written to port 0xf4\n"

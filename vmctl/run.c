@@ -18,21 +18,34 @@ static void kicked(int sig)
 }
 
 /*
- * All signals that mean something to vmctl are blocked in all threads, and read by the loop; but
- * SIGUSR1, which the vCPU threads let in so that it takes them out of LODGE_VCPU_RUN.
+ * Those that mean something to vmctl.  Who started it with some of them ignored, as nohup and a
+ * shell's "&" do, wants them ignored.
  */
-static void prepare_signals(void)
+static void choose_signals(sigset_t *set)
 {
-	static const int taken[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1,
-	};
-	struct sigaction kick = { .sa_handler = kicked };
-	sigset_t set;
+	static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
+	struct sigaction now;
 	unsigned int i;
 
-	sigemptyset(&set);
+	sigemptyset(set);
 	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		sigaddset(&set, taken[i]);
+		if (!sigaction(taken[i], NULL, &now) && now.sa_handler != SIG_IGN)
+			sigaddset(set, taken[i]);
+	sigaddset(set, SIGCONT);
+}
+
+/*
+ * They are blocked in all threads and read by the loop; but SIGUSR1 is let in by the vCPU threads,
+ * so that it takes them out of LODGE_VCPU_RUN.
+ */
+static void prepare_signals(struct run *r)
+{
+	struct sigaction kick = { .sa_handler = kicked };
+	sigset_t set;
+
+	choose_signals(&r->signals);
+	set = r->signals;
+	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGUSR1, &kick, NULL);
 	/* a reader that has gone, or input that is not ours, is an errno */
@@ -104,7 +117,7 @@ int cmd_run(const struct cmd_args *args)
 		status = run_read_files(&r);
 	if (status)
 		return status;
-	prepare_signals();
+	prepare_signals(&r);
 	console_init();
 	deadline = deadline_of(&r);
 	while (again) {

@@ -5,6 +5,8 @@
 #ifndef VMCTL_RUN_H
 #define VMCTL_RUN_H
 
+#include <signal.h>
+
 #include "boot.h"
 #include "cmd.h"
 #include "vm.h"
@@ -46,6 +48,7 @@ enum run_option {
  * @stats: print counters at the end
  * @quiet: no word about how the guest ended
  * @features: lists of --cpu-feature
+ * @signals: those that the loop reads; blocked in all threads
  */
 struct run {
 	struct vm_config vm;
@@ -63,6 +66,7 @@ struct run {
 	bool stats;
 	bool quiet;
 	const char *features[RUN_MAX_FILES];
+	sigset_t signals;
 };
 
 /* runopt.c; both return 0, or an exit status after having told the user */

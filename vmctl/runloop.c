@@ -20,6 +20,7 @@
 #define INPUT_SIZE	4096
 #define GRACE_NS	2000000000ULL	/* for output that nobody takes, when told to end */
 #define SECOND_NS	1000000000ULL
+#define LOOK_MS		500
 
 /* Why the loop was left, besides the guest's end */
 enum why { WHY_GUEST, WHY_KEY, WHY_SIGNAL, WHY_TIMEOUT, WHY_OUTPUT, WHY_FAILED };
@@ -34,6 +35,7 @@ enum why { WHY_GUEST, WHY_KEY, WHY_SIGNAL, WHY_TIMEOUT, WHY_OUTPUT, WHY_FAILED }
  * @signals: signalfd
  * @start: when the guest started, ns of CLOCK_MONOTONIC
  * @deadline: when it must have ended, or 0
+ * @is_terminal: standard input is one
  * @input_open: there may be more on standard input
  * @escape: state of the escape key
  * @input: bytes for the guest that it has not taken yet
@@ -51,6 +53,7 @@ struct loop {
 	int signals;
 	uint64_t start;
 	uint64_t deadline;
+	bool is_terminal;
 	bool input_open;
 	struct console_escape escape;
 	uint8_t input[INPUT_SIZE];
@@ -145,7 +148,7 @@ static void take_key(struct loop *l, uint8_t byte)
 	}
 }
 
-static void read_input(struct loop *l, bool is_terminal)
+static void read_input(struct loop *l)
 {
 	uint8_t buf[INPUT_SIZE];
 	ssize_t i, n = read(STDIN_FILENO, buf, sizeof(buf));
@@ -158,7 +161,7 @@ static void read_input(struct loop *l, bool is_terminal)
 		l->input_open = false;
 		return;
 	}
-	if (!is_terminal) {
+	if (!l->is_terminal) {
 		memcpy(l->input, buf, n);
 		l->nr_input = n;
 		return;
@@ -190,7 +193,8 @@ static void take_signal(struct loop *l)
 			raise(SIGSTOP);
 			break;
 		case SIGCONT:
-			console_raw();
+			/* a shell may have set the terminal in the meantime */
+			console_restore();
 			break;
 		default:
 			l->signal = info.ssi_signo;
@@ -201,17 +205,20 @@ static void take_signal(struct loop *l)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static int timeout_ms(const struct loop *l)
+/* Nobody tells a process in the background when it comes to the front, so that looks now and then */
+static int timeout_ms(const struct loop *l, bool background)
 {
-	uint64_t now;
+	int limit = background ? LOOK_MS : -1;
+	uint64_t now = now_ns();
 
 	if (!l->deadline)
-		return -1;
-	now = now_ns();
+		return limit;
 	if (now >= l->deadline)
 		return 0;
-	/* rounded up; long ones in pieces */
-	return l->deadline - now > 1000 * SECOND_NS ? 1000000 : (l->deadline - now) / 1000000 + 1;
+	if (l->deadline - now < LOOK_MS * 1000000ULL || !background)
+		limit = l->deadline - now > 1000 * SECOND_NS ? 1000000 :
+			(l->deadline - now) / 1000000 + 1;
+	return limit;
 }
 
 static void drain_wake(struct loop *l)
@@ -232,9 +239,10 @@ static bool guest_ended(struct loop *l)
 	return ended;
 }
 
-static void loop_once(struct loop *l, bool is_terminal)
+static void loop_once(struct loop *l)
 {
-	bool read_more = l->input_open && !l->nr_input && console_foreground();
+	bool background = l->is_terminal && !console_raw();
+	bool read_more = l->input_open && !l->nr_input && !background;
 	struct pollfd p[] = {
 		{ .fd = l->signals, .events = POLLIN },
 		{ .fd = l->vm->wake, .events = POLLIN },
@@ -242,13 +250,13 @@ static void loop_once(struct loop *l, bool is_terminal)
 		{ .fd = l->nr_input ? l->serial.in : -1, .events = POLLOUT },
 	};
 
-	poll(p, 4, timeout_ms(l));
+	poll(p, 4, timeout_ms(l, background));
 	if (p[0].revents)
 		take_signal(l);
 	if (p[1].revents)
 		drain_wake(l);
 	if (p[2].revents)
-		read_input(l, is_terminal);
+		read_input(l);
 	if (p[3].revents || (p[2].revents && l->nr_input))
 		send_input(l);
 	if (console_stream_error(&l->serial) || console_stream_error(&l->debug))
@@ -401,20 +409,6 @@ static int open_streams(struct loop *l)
 	return console_stream_start(&l->serial, in, STDOUT_FILENO, l->vm->wake);
 }
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGTSTP);
-	sigaddset(&set, SIGCONT);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* The streams' thread may outlive run_loop() when the process is about to end */
 static struct loop loop;
 
@@ -425,19 +419,19 @@ static struct loop loop;
  * @deadline: ns of CLOCK_MONOTONIC, 0 for none
  * @again: out: the guest has reset itself, and shall be started again
  *
- * The caller has blocked the signals that are taken here, in all threads.
+ * The signals in @r are blocked in all threads.
  *
  * Return: the exit status.
  */
 int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 {
-	bool is_terminal = isatty(STDIN_FILENO);
 	struct loop *l = &loop;
 	int status;
 
 	*again = false;
 	*l = (struct loop){ .r = r, .vm = vm, .deadline = deadline, .input_open = true,
-			    .debug_fd = -1, .signals = open_signals() };
+			    .debug_fd = -1, .is_terminal = isatty(STDIN_FILENO),
+			    .signals = signalfd(-1, &r->signals, SFD_CLOEXEC | SFD_NONBLOCK) };
 	if (l->signals < 0)
 		return cmd_error(CMD_FAILED, "cannot watch for signals: %s", strerror(errno));
 	if (open_streams(l))
@@ -447,7 +441,7 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	if (vm_start(vm))
 		leave(l, WHY_FAILED);
 	while (!l->left)
-		loop_once(l, is_terminal);
+		loop_once(l);
 	vm_stop(vm);
 	*again = l->why == WHY_GUEST && vm->end.kind == VM_RESET && r->restart;
 	drain_output(l);

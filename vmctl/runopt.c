@@ -304,36 +304,37 @@ static int read_all(int fd, struct boot_file *f)
 	size_t room = 1 << 20, len = 0;
 	uint8_t *data, *more;
 	struct stat st;
-	ssize_t n;
+	int error = 0;
+	ssize_t n = 1;
 
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size < MAX_FILE)
 		room = st.st_size + 1;
 	data = malloc(room);
-	while (data) {
+	if (!data)
+		return ENOMEM;
+	while (n && !error) {
 		if (len == room) {
-			if (room >= MAX_FILE)
+			more = room < MAX_FILE ? realloc(data, 2 * room) : NULL;
+			if (!more) {
+				error = room < MAX_FILE ? ENOMEM : EFBIG;
 				break;
-			room *= 2;
-			more = realloc(data, room);
-			if (!more)
-				break;
+			}
 			data = more;
+			room *= 2;
 		}
 		n = read(fd, data + len, room - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		if (!n) {
-			f->data = data;
-			f->len = len;
-			return 0;
-		}
-		len += n;
+		if (n > 0)
+			len += n;
+		else if (n < 0 && errno != EINTR)
+			error = errno;
 	}
-	n = !data ? ENOMEM : len == room ? EFBIG : errno;
-	free(data);
-	return n;
+	if (error) {
+		free(data);
+		return error;
+	}
+	f->data = data;
+	f->len = len;
+	return 0;
 }
 
 static int read_file(struct boot_file *f)

@@ -15,14 +15,21 @@
 #include "child.h"
 #include "ktap.h"
 
+int child_ignores;
+
 /* As a simulated host has it in its path; else the one that was built with the tests */
 static void exec_program(char * const argv[])
 {
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE };
 	char path[512];
+	unsigned int i;
 	ssize_t n;
 
 	/* when the harness kills a test that hangs */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* whatever the shell that runs the tests does with them */
+	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		signal(sigs[i], sigs[i] == child_ignores ? SIG_IGN : SIG_DFL);
 	execvp(argv[0], argv);
 	n = readlink("/proc/self/exe", path, sizeof(path) - 64);
 	if (n > 0) {

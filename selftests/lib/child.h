@@ -31,6 +31,9 @@ struct child {
 	size_t error_len;
 };
 
+/* The next program starts with this signal ignored, as nohup has it */
+extern int child_ignores;
+
 /* All of them end the test when something that is not under test fails */
 void child_start(struct child *c, char * const argv[]);
 void child_start_on_terminal(struct child *c, char * const argv[]);

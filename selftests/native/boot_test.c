@@ -264,6 +264,7 @@ TEST(pvh_refused)
 {
 	image_pvh(&image);
 	put_le(image.data + 0x200 + 24 + 8, 19, 4);
+	image.data[0x200 + 12] = 'l';
 	EXPECT_TRUE(refused(BIG_MEMORY, "no PVH note and no multiboot header"));
 	image_pvh(&image);
 	put_le(image.data + 0x200 + 24 + 16, 0x100000000, 8);
@@ -283,6 +284,37 @@ TEST(pvh_refused)
 	image_pvh(&image);
 	put_le(image.data + 32, ~0ULL - 20, 8);
 	EXPECT_TRUE(refused(BIG_MEMORY, "program header 1 of 3 is missing"));
+}
+
+/* Linux is known by its own notes */
+TEST(vmlinux_without_pvh)
+{
+	static const uint8_t disk[3000] = { 1, 2, 3 };
+	const struct boot_file initrd = { "disk", "", disk, sizeof(disk) };
+	struct guestmem mem = memory_of(BIG_MEMORY);
+	struct boot b;
+
+	image_pvh(&image);
+	put_le(image.data + 0x200 + 24 + 8, 19, 4);
+	b = boot_of(&mem, &image);
+	b.initrd = &initrd;
+	b.nr_initrd = 1;
+	ASSERT_EQ(boot_load(&b), 0);
+	EXPECT_EQ(b.kind, BOOT_LINUX_ELF);
+	EXPECT_EQ(b.mode, BOOT_MODE_LONG);
+	EXPECT_EQ(b.entry, (uint64_t)KERNEL_AT);
+	EXPECT_TRUE(same(&b, KERNEL_AT + 0x4000, image.data + 0x2000, 0x800));
+	EXPECT_TRUE(same(&b, b.rsi + 0x202, "HdrS", 4));
+	EXPECT_EQ(u32_at(&b, b.rsi + 0x1fc) >> 16, 0xaa55u);
+	EXPECT_TRUE(same(&b, u32_at(&b, b.rsi + 0x228), "a=b", 4));
+	EXPECT_TRUE(same(&b, u32_at(&b, b.rsi + 0x218), disk, sizeof(disk)));
+	EXPECT_EQ(u64_at(&b, b.rsi + 0x70), (uint64_t)BOOT_ACPI);
+	EXPECT_EQ(written_unclaimed(&b), -1);
+	put_le(image.data + 24, GUESTMEM_HIGH, 8);
+	memset(mem.host, 0, mem.size);
+	EXPECT_EQ(boot_load(&b), -1);
+	EXPECT_TRUE(says(&b, "starts at 0x100000000"));
+	free(mem.host);
 }
 
 TEST(elf_refused)
