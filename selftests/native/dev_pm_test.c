@@ -92,7 +92,7 @@ TEST(timer)
 	EXPECT_EQ(in_wide(TIMER, 2), HZ & 0xffff);
 	EXPECT_EQ(in(TIMER + 2), HZ >> 16 & 0xff);
 	EXPECT_EQ(in_wide(TIMER - 2, 4), (HZ & 0xffff) << 16);
-	out_wide(TIMER, 4, 0);
+	EXPECT_EQ(out_wide(TIMER, 4, 0), LODGE_BUS_DONE);
 	EXPECT_EQ(in_wide(TIMER, 4), HZ);
 	run(5000 * (u64)NSEC_PER_SEC);
 	EXPECT_EQ(in_wide(TIMER, 4), (u32)(5001 * HZ));

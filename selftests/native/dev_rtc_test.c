@@ -513,6 +513,20 @@ TEST(alarms_at_random)
 	machine_destroy();
 }
 
+TEST(alarm_before_1970)
+{
+	create();
+	set_time(-86400 * 100 + 3600);
+	set_alarm(0x01, 0x00, 0x10);
+	rd(C);
+	wr(B, AIE | H24);
+	run(9 * SECOND);
+	EXPECT_FALSE(line[IRQ]);
+	run(SECOND);
+	EXPECT_TRUE(line[IRQ]);
+	machine_destroy();
+}
+
 TEST(alarm_of_twelve_hours)
 {
 	create();
@@ -546,6 +560,12 @@ TEST(alarm_that_never_matches)
 	EXPECT_TRUE(first_timer());
 	/* nor while the time is set */
 	wr(B, SET | AIE | H24);
+	EXPECT_TRUE(!first_timer());
+	/* in binary it would be one */
+	wr(B, AIE | BINARY | H24);
+	set_alarm(0xff, 0xff, 0x0a);
+	EXPECT_TRUE(first_timer());
+	set_alarm(0xff, 0xff, 60);
 	EXPECT_TRUE(!first_timer());
 	machine_destroy();
 }
