@@ -205,7 +205,7 @@ static void take_signal(struct loop *l)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-/* Nobody tells a process in the background when it comes to the front, so that looks now and then */
+/* Nobody tells a process in the background when it comes to the front: so it looks */
 static int timeout_ms(const struct loop *l, bool background)
 {
 	int limit = background ? LOOK_MS : -1;
@@ -288,6 +288,8 @@ static void drain_output(struct loop *l)
 		poll(p, 2, limit ? 100 : -1);
 		take_signal(l);
 		drain_wake(l);
+		if (l->signal != was)
+			l->why = WHY_SIGNAL;
 		if ((limit && now_ns() >= limit) || l->signal != was)
 			break;
 	}
@@ -383,30 +385,42 @@ static int conclude(struct loop *l)
 
 /* ---- together ------------------------------------------------------------ */
 
+static int start_stream(struct loop *l, struct console_stream *s, unsigned int which, int out)
+{
+	int error, in = vm_console(l->vm, which);
+
+	if (in < 0)
+		return -1;
+	error = console_stream_start(s, in, out, l->vm->wake);
+	if (error)
+		cmd_error(CMD_FAILED, "cannot start a thread for the console: %s",
+			  strerror(error));
+	return -!!error;
+}
+
 static int open_debugcon(struct loop *l)
 {
+	/* a guest that is started again adds to it */
+	static int how = O_TRUNC;
 	const char *name = l->r->debugcon;
-	int in;
 
 	if (!name)
 		return 0;
 	l->debug_fd = !strcmp(name, "-") ? STDOUT_FILENO :
-		      open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		      open(name, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0666);
+	how = O_APPEND;
 	if (l->debug_fd < 0) {
 		cmd_error(CMD_FAILED, "%s: %s", name, strerror(errno));
 		return -1;
 	}
-	in = vm_console(l->vm, LODGE_CONSOLE_DEBUG);
-	return in < 0 ? -1 : console_stream_start(&l->debug, in, l->debug_fd, l->vm->wake);
+	return start_stream(l, &l->debug, LODGE_CONSOLE_DEBUG, l->debug_fd);
 }
 
 static int open_streams(struct loop *l)
 {
-	int in = vm_console(l->vm, LODGE_CONSOLE_SERIAL);
-
-	if (in < 0 || open_debugcon(l))
+	if (open_debugcon(l))
 		return -1;
-	return console_stream_start(&l->serial, in, STDOUT_FILENO, l->vm->wake);
+	return start_stream(l, &l->serial, LODGE_CONSOLE_SERIAL, STDOUT_FILENO);
 }
 
 /* The streams' thread may outlive run_loop() when the process is about to end */

@@ -304,14 +304,13 @@ static int read_all(int fd, struct boot_file *f)
 	size_t room = 1 << 20, len = 0;
 	uint8_t *data, *more;
 	struct stat st;
-	int error = 0;
+	int error;
 	ssize_t n = 1;
 
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size < MAX_FILE)
 		room = st.st_size + 1;
 	data = malloc(room);
-	if (!data)
-		return ENOMEM;
+	error = data ? 0 : ENOMEM;
 	while (n && !error) {
 		if (len == room) {
 			more = room < MAX_FILE ? realloc(data, 2 * room) : NULL;
