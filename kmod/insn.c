@@ -487,6 +487,41 @@ static void store_state(struct lodge_vcpu *vcpu, const struct lodge_emul *e, int
 	}
 }
 
+/**
+ * lodge_insn_system - reach memory at a linear address outside instructions
+ * @vcpu: locked, does not run; CRS, SEGS, RFLAGS and PDPTE cached
+ * @linear: outside 64-bit mode
+ * @buf: result, or what to write; NULL: only see whether it could be done
+ * @len: bytes, in two pages at most
+ * @access: LODGE_ACC_*; with LODGE_ACC_WRITE it is a write
+ *
+ * Return: LODGE_EMUL_DONE; _EXCEPTION, with the exception in lodge_emul.exc; _RETRY;
+ * _UNSUPPORTED if that is no memory; or an errno.
+ */
+int lodge_insn_system(struct lodge_vcpu *vcpu, u64 linear, void *buf, unsigned int len,
+		      unsigned int access)
+{
+	unsigned int first = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
+	struct lodge_mem *mem = &vcpu->vm->mem;
+	struct lodge_emul *e = vcpu->insn.emul;
+	const bool write = access & LODGE_ACC_WRITE;
+	u64 gpa[2] = { 0 };
+	int ret;
+
+	load_state(vcpu, e);
+	ret = translate(e, (u32)linear, access, &gpa[0]);
+	if (!ret && first < len)
+		ret = translate(e, (u32)(linear + first), access, &gpa[1]);
+	if (ret || !buf)
+		return ret;
+	ret = write ? lodge_mem_write(mem, gpa[0], buf, first) :
+		      lodge_mem_read(mem, gpa[0], buf, first);
+	if (!ret && first < len)
+		ret = write ? lodge_mem_write(mem, gpa[1], buf + first, len - first) :
+			      lodge_mem_read(mem, gpa[1], buf + first, len - first);
+	return ret == LODGE_MEM_MMIO ? LODGE_EMUL_UNSUPPORTED : ret;
+}
+
 /* Hands out the next write that waits; LODGE_NEXT_ENTER if there is none */
 static int next_write(struct lodge_vcpu *vcpu)
 {

@@ -66,6 +66,8 @@ void lodge_insn_destroy(struct lodge_vcpu *vcpu);
 int lodge_insn_emulate(struct lodge_vcpu *vcpu);
 int lodge_insn_port(struct lodge_vcpu *vcpu, u16 port, u8 width, bool in);
 void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value);
+int lodge_insn_system(struct lodge_vcpu *vcpu, u64 linear, void *buf, unsigned int len,
+		      unsigned int access);
 int lodge_insn_complete(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_INSN_H */

@@ -13,6 +13,7 @@
 #include "../compat.h"
 #include "../vm.h"
 #include "../x86/cr.h"
+#include "../x86/task.h"
 #include "ops.h"
 #include "vmx.h"
 
@@ -328,6 +329,70 @@ static int handle_exception(struct vmx_vcpu *vmx)
 	return unexpected(vmx, LODGE_EXIT_INTERNAL);
 }
 
+/* The event that goes through a task gate, and what of it outlives the switch */
+static void task_event(struct vmx_vcpu *vmx, struct lodge_task_switch *t)
+{
+	const struct vmx_exit *e = &vmx->exit;
+
+	switch (e->idt_info & INTR_TYPE_MASK) {
+	case INTR_TYPE_SOFT_INTERRUPT:
+	case INTR_TYPE_PRIV_EXCEPTION:
+	case INTR_TYPE_SOFT_EXCEPTION:
+		t->insn_len = e->insn_len;
+		return;
+	case INTR_TYPE_HARD_EXCEPTION:
+		t->exception = e->idt_info & INTR_VECTOR_MASK & 31;
+		break;
+	}
+	t->external = true;
+	t->has_error = e->idt_info & INTR_ERROR_CODE;
+	t->error = e->idt_error;
+}
+
+/* IRET ends the blocking of NMIs, the delivery of one begins it */
+static void task_nmi(struct vmx_vcpu *vmx, const struct lodge_task_switch *t)
+{
+	if (t->source == LODGE_TASK_IRET)
+		vmx->vcpu->shadow &= ~INTERRUPTIBILITY_NMI;
+	else if (t->source == LODGE_TASK_GATE &&
+		 (vmx->exit.idt_info & INTR_TYPE_MASK) == INTR_TYPE_NMI)
+		vmx->vcpu->shadow |= INTERRUPTIBILITY_NMI;
+	lodge_vcpu_mark(vmx->vcpu, LODGE_PART_SHADOW);
+}
+
+static int handle_task_switch(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+	struct lodge_task_switch t = {
+		.selector = vmx->exit.qualification,
+		.source = TSQ_SOURCE(vmx->exit.qualification),
+		.exception = -1,
+	};
+	int ret;
+
+	if (vmx_state_fetch(vcpu, LODGE_PART_ALL))
+		return -EBUSY;
+	if (t.source == LODGE_TASK_GATE && vmx->exit.idt_info & INTR_VALID)
+		task_event(vmx, &t);
+	else
+		t.insn_len = vmx->exit.insn_len;
+	ret = lodge_task_switch(vcpu, &t);
+	switch (ret) {
+	case 0:
+		task_nmi(vmx, &t);
+		return LODGE_NEXT_ENTER;
+	case -EAGAIN:
+		vmx_inject_recover(vmx);
+		return LODGE_NEXT_ENTER;
+	case -ESHUTDOWN:
+		return leave(vmx, LODGE_EXIT_SHUTDOWN);
+	case -ENXIO:
+		return unexpected(vmx, LODGE_EXIT_INTERNAL);
+	}
+	vmx->exit.gpa = ~0ULL;
+	return memory_error(vmx, ret);
+}
+
 /**
  * vmx_exit_handle - answer the exit that closed the window
  * @vmx: not in a window, interrupts on
@@ -357,6 +422,8 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_IO:	/* INS and OUTS */
 		vmx->vcpu->stats[LODGE_STAT_IO]++;
 		return lodge_insn_emulate(vmx->vcpu);
+	case VMX_EXIT_TASK_SWITCH:
+		return handle_task_switch(vmx);
 	case VMX_EXIT_HLT:
 		return handle_hlt(vmx);
 	case VMX_EXIT_VMCALL:

@@ -202,7 +202,9 @@ static void read_vectoring(struct vmx_vcpu *vmx)
 	vmx->exit.idt_info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
 	if (unlikely(vmx->exit.idt_info & INTR_VALID)) {
 		vmx->exit.idt_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR);
-		vmx_inject_recover(vmx);
+		/* a task switch is the delivery, not a thing that interrupts it */
+		if (vmx->exit.reason != VMX_EXIT_TASK_SWITCH)
+			vmx_inject_recover(vmx);
 	}
 }
 
@@ -359,7 +361,10 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 		e->gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 		fallthrough;
 	case VMX_EXIT_PML_FULL:
+		read_delivery_exit(vmx);
+		return VMX_FAST_LEAVE;
 	case VMX_EXIT_TASK_SWITCH:
+		e->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
 		read_delivery_exit(vmx);
 		return VMX_FAST_LEAVE;
 	}

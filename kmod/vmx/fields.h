@@ -243,6 +243,9 @@ enum vmx_exit_reason {
 #define CRQ_GPR(q)			(((q) >> 8) & 15)
 #define CRQ_LMSW_SOURCE(q)		(((q) >> 16) & 0xffff)
 
+/* Exit qualification of a task switch (table 28-2), the selector in its low half */
+#define TSQ_SOURCE(q)			(((q) >> 30) & 3)
+
 /* Exit qualification of MOV DR (table 28-4) */
 #define DRQ_NR(q)			((q) & 7)
 #define DRQ_READ			0x10

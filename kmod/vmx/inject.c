@@ -127,7 +127,7 @@ static void put_back(struct vmx_vcpu *vmx, u32 info, u32 error)
 
 /**
  * vmx_inject_recover - put back the event that an exit has interrupted
- * @vmx: in a window, with exit.idt_info and exit.idt_error read
+ * @vmx: with exit.idt_info and exit.idt_error read; in a window, or APIC and SHADOW cached
  *
  * Software interrupts and exceptions are not put back: RIP still points to the
  * instruction, which will raise them again.
