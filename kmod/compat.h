@@ -60,7 +60,7 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 /* ---- interprocessor interrupts ------------------------------------------- */
 
 /* smp_send_reschedule() has a tracepoint in it, which the caller must declare */
-#if __has_include(<trace/events/ipi.h>)
+#ifdef LODGE_HAVE_TRACE_IPI
 #include <trace/events/ipi.h>
 #endif
 

@@ -7,10 +7,17 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
-#include <asm/msr-index.h>
 #include <asm/processor.h>
 
 #include "mtrr.h"
+
+#define MTRR_CAP		0xfe
+#define MTRR_FIX64K		0x250
+#define MTRR_FIX16K_FIRST	0x258
+#define MTRR_FIX16K_LAST	0x259
+#define MTRR_FIX4K_FIRST	0x268
+#define MTRR_FIX4K_LAST		0x26f
+#define MTRR_DEF_TYPE		0x2ff
 
 #define CAP		(LODGE_MTRR_VARIABLE | BIT(8) | BIT(10))	/* fixed ones, WC */
 #define DEF_VALID	0xcffULL	/* type, fixed enable, enable */
@@ -47,13 +54,12 @@ static bool variable_valid(u32 index, u64 value)
 static int fixed(u32 index)
 {
 	switch (index) {
-	case MSR_MTRRfix64K_00000:
+	case MTRR_FIX64K:
 		return 0;
-	case MSR_MTRRfix16K_80000:
-	case MSR_MTRRfix16K_A0000:
-		return 1 + index - MSR_MTRRfix16K_80000;
-	case MSR_MTRRfix4K_C0000 ... MSR_MTRRfix4K_F8000:
-		return 3 + index - MSR_MTRRfix4K_C0000;
+	case MTRR_FIX16K_FIRST ... MTRR_FIX16K_LAST:
+		return 1 + index - MTRR_FIX16K_FIRST;
+	case MTRR_FIX4K_FIRST ... MTRR_FIX4K_LAST:
+		return 3 + index - MTRR_FIX4K_FIRST;
 	}
 	return -1;
 }
@@ -69,7 +75,7 @@ static u64 *find(struct lodge_mtrr *m, u32 index)
 		i = array_index_nospec(index - FIRST_VARIABLE, 2 * LODGE_MTRR_VARIABLE);
 		return &m->variable[i];
 	}
-	return index == MSR_MTRRdefType ? &m->def : NULL;
+	return index == MTRR_DEF_TYPE ? &m->def : NULL;
 }
 
 /**
@@ -84,7 +90,7 @@ int lodge_mtrr_read(struct lodge_mtrr *m, u32 index, u64 *value)
 {
 	const u64 *reg = find(m, index);
 
-	if (index == MSR_MTRRcap) {
+	if (index == MTRR_CAP) {
 		*value = CAP;
 		return 0;
 	}

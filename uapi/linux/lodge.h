@@ -252,8 +252,9 @@ struct lodge_msi {
  * @flags: zero
  * @pad: zero
  *
- * While it is open, a guest that writes faster than it is read has to wait; while
- * it is not, the newest output is kept.  One at a time, else EBUSY; ENODEV
+ * While it is open, a guest that writes faster than it is read has to wait at the
+ * UART, and loses what is too much at port 0xe9, which cannot make it wait; while it
+ * is not open, the newest output is kept.  One at a time, else EBUSY; ENODEV
  * without LODGE_VM_MACHINE.  Non-blocking with O_NONBLOCK by fcntl().
  */
 struct lodge_open_console {
