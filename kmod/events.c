@@ -194,6 +194,7 @@ int lodge_events_take_irq(struct lodge_vcpu *vcpu)
 
 		if (vector < 0 && next >= 0) {
 			lodge_lapic_accept(&vcpu->lapic, next);
+			lodge_pv_offer_eoi(vcpu, next);
 			/* what else it has is of no higher priority than this */
 			return next;
 		}
@@ -264,13 +265,17 @@ static void do_startup(struct lodge_vcpu *vcpu, u8 vector)
  */
 int lodge_events_handle(struct lodge_vcpu *vcpu)
 {
-	int err = vmx_state_fetch(vcpu, LODGE_PART_ALL);
+	bool starts = READ_ONCE(vcpu->requests) & (BIT(LODGE_REQ_INIT) | BIT(LODGE_REQ_STARTUP));
+	int err;
 
-	if (err)
-		return err;
-	if (test_and_clear_bit(LODGE_REQ_INIT, &vcpu->requests))
+	if (starts) {
+		err = vmx_state_fetch(vcpu, LODGE_PART_ALL);
+		if (err)
+			return err;
+	}
+	if (starts && test_and_clear_bit(LODGE_REQ_INIT, &vcpu->requests))
 		do_init(vcpu);
-	if (test_and_clear_bit(LODGE_REQ_STARTUP, &vcpu->requests))
+	if (starts && test_and_clear_bit(LODGE_REQ_STARTUP, &vcpu->requests))
 		do_startup(vcpu, READ_ONCE(vcpu->startup));
 	if (test_and_clear_bit(LODGE_REQ_LOG_MSR, &vcpu->requests))
 		lodge_msr_log_unknown(vcpu);

@@ -686,6 +686,39 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
 	return ret;
 }
 
+/**
+ * lodge_mem_swap_byte() - exchange a byte of guest memory, if its page is at hand
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @byte: to write; replaced by what was there
+ *
+ * For a vCPU's thread with interrupts off, also inside a window; CR2 may change.
+ * Not atomic against others that write to the byte.
+ *
+ * Return: 0, or -EFAULT, with nothing written: no memory, or one to sleep for.
+ */
+int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
+{
+	int idx = srcu_read_lock(&mem->srcu), ret = -EFAULT;
+	struct lodge_mem_slot *slot = slot_at(mem, gpa);
+	u8 __user *at, old;
+
+	if (slot && !(slot->flags & LODGE_SLOT_READONLY) && current->mm == mem->mmu.mm) {
+		at = (u8 __user *)lodge_slot_hva(slot, gpa);
+		pagefault_disable();
+		ret = get_user(old, at);
+		if (!ret && old != *byte)
+			ret = put_user(*byte, at);
+		pagefault_enable();
+		if (!ret) {
+			lodge_slot_mark(slot, gpa, 1);
+			*byte = old;
+		}
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret;
+}
+
 /* ---- dirty log ----------------------------------------------------------- */
 
 /**

@@ -91,6 +91,7 @@ int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access);
 int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
+int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
 
 /**

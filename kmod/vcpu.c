@@ -164,12 +164,14 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 		if (err)
 			return err;
 	}
-	while (unlikely(READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE)) {
+	if (READ_ONCE(vcpu->mp_state) == LODGE_MP_RUNNABLE)
+		return LODGE_NEXT_ENTER;
+	lodge_pv_pausing(vcpu);
+	do {
 		err = wait_runnable(vcpu);
-		if (err)
-			return err;
-	}
-	return LODGE_NEXT_ENTER;
+	} while (!err && READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE);
+	lodge_pv_resumed(vcpu);
+	return err ? err : LODGE_NEXT_ENTER;
 }
 
 static bool needs_care(const struct lodge_vcpu *vcpu)
@@ -193,8 +195,9 @@ static int run_loop(struct lodge_vcpu *vcpu)
 		if (likely(next == LODGE_NEXT_ENTER))
 			next = vmx_vcpu_run(vcpu);
 		if (next == LODGE_NEXT_WORK) {
+			lodge_pv_pausing(vcpu);
 			next = lodge_guestwork_handle() ? -EINTR : LODGE_NEXT_ENTER;
-			lodge_pv_scheduled(vcpu);
+			lodge_pv_resumed(vcpu);
 		}
 	}
 	return next;

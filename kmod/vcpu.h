@@ -54,6 +54,7 @@ enum lodge_request {
 	LODGE_REQ_STARTUP,	/* a startup IPI has, after any INIT; lodge_vcpu.startup */
 	LODGE_REQ_PV_CLOCK,	/* write the paravirtual clock's page */
 	LODGE_REQ_PV_STEAL,	/* write the steal-time record */
+	LODGE_REQ_PV_EOI,	/* find out whether the guest has ended its interrupt */
 	LODGE_REQ_LOG_MSR,	/* tell of an MSR that there is not; lodge_vcpu.msr.unknown */
 };
 

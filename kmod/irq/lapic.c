@@ -610,6 +610,27 @@ void lodge_lapic_accept(struct lodge_lapic *lapic, u8 vector)
 }
 
 /**
+ * lodge_lapic_ends_unseen - whether the end of an interrupt matters to nobody yet
+ * @lapic: owned
+ * @vector: that was accepted last
+ *
+ * Return: true if it is edge-triggered and no other is requested.
+ */
+bool lodge_lapic_ends_unseen(const struct lodge_lapic *lapic, u8 vector)
+{
+	return highest(lapic->irr) < 0 && !test_bit(vector, lapic->tmr);
+}
+
+/**
+ * lodge_lapic_end - a write of EOI, in whatever mode the APIC is
+ * @lapic: owned
+ */
+void lodge_lapic_end(struct lodge_lapic *lapic)
+{
+	write_eoi(lapic);
+}
+
+/**
  * lodge_lapic_return - undo lodge_lapic_accept(): the vector was not delivered
  * @lapic: owned
  * @vector: what was accepted last

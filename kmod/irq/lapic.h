@@ -155,6 +155,8 @@ void lodge_lapic_set_cr8(struct lodge_lapic *lapic, u8 cr8);
 /* owner: delivery */
 int lodge_lapic_next(struct lodge_lapic *lapic);
 void lodge_lapic_accept(struct lodge_lapic *lapic, u8 vector);
+bool lodge_lapic_ends_unseen(const struct lodge_lapic *lapic, u8 vector);
+void lodge_lapic_end(struct lodge_lapic *lapic);
 void lodge_lapic_return(struct lodge_lapic *lapic, u8 vector);
 bool lodge_lapic_virtual(const struct lodge_lapic *lapic);
 void lodge_lapic_eoi_exits(const struct lodge_lapic *lapic, u64 bitmap[4]);

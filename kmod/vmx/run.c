@@ -209,6 +209,8 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 			native_write_cr2(vcpu->s.cr2);
 		outcome = enter(vmx);
 		vcpu->s.cr2 = native_read_cr2();
+		if (unlikely(vcpu->pv.eoi_offered))
+			lodge_pv_settle_eoi(vcpu);
 		/* what the guest has executed since has a shadow of its own */
 		vmx->stale_shadow = false;
 		if (unlikely(outcome)) {

@@ -278,6 +278,35 @@ void lodge_fpu_leave(struct lodge_fpu *fpu)
 }
 
 /**
+ * lodge_fpu_host_keys - inside a window: reach user memory with the rights of outside
+ * @fpu: the guest's, loaded
+ *
+ * Return: for lodge_fpu_guest_keys().
+ */
+u32 lodge_fpu_host_keys(const struct lodge_fpu *fpu)
+{
+	u32 pkru = 0;
+
+	if (have_pkru) {
+		pkru = pkru_read();
+		if (pkru != fpu->host_pkru)
+			pkru_write(fpu->host_pkru);
+	}
+	return pkru;
+}
+
+/**
+ * lodge_fpu_guest_keys - mirror of lodge_fpu_host_keys()
+ * @fpu: the guest's
+ * @pkru: what that returned
+ */
+void lodge_fpu_guest_keys(const struct lodge_fpu *fpu, u32 pkru)
+{
+	if (have_pkru && pkru != fpu->host_pkru)
+		pkru_write(pkru);
+}
+
+/**
  * lodge_fpu_xcr0_valid - would XSETBV take this value for XCR0?
  * @xcr0: the value (SDM Vol 1, 13.3)
  *

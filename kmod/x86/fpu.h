@@ -29,6 +29,8 @@ int lodge_fpu_create(struct lodge_fpu *fpu);
 void lodge_fpu_destroy(struct lodge_fpu *fpu);
 void lodge_fpu_enter(struct lodge_fpu *fpu);
 void lodge_fpu_leave(struct lodge_fpu *fpu);
+u32 lodge_fpu_host_keys(const struct lodge_fpu *fpu);
+void lodge_fpu_guest_keys(const struct lodge_fpu *fpu, u32 pkru);
 bool lodge_fpu_xcr0_valid(u64 xcr0);
 void lodge_fpu_get(const struct lodge_fpu *fpu, void *image);
 int lodge_fpu_set(struct lodge_fpu *fpu, const void *image);

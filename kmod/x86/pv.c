@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Paravirtual MSRs and hypercalls: clock, steal time, IPIs to many, yielding and
- * kicking.
+ * Paravirtual MSRs and hypercalls: clock, steal time, the end of interrupts, IPIs to
+ * many, yielding and kicking.
  *
  * The clock is one line for the whole VM, from its creation on, in the TSC: all
  * vCPUs agree, and a record is only written when the guest asks for it or sets its
@@ -25,6 +25,8 @@
 
 #define CLOCK_ENABLE	1ULL
 #define STEAL_RESERVED	0x3eULL		/* between the enable bit and the address */
+#define EOI_RESERVED	0x2ULL
+#define EOI_WAITS	0x1		/* the record: the guest may clear it instead of an EOI */
 
 #define CLOCK_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
 			 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
@@ -38,13 +40,13 @@ u32 lodge_pv_offered(void)
 {
 	u32 bits = BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_PV_UNHALT) |
 		   BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_POLL_CONTROL) |
-		   BIT(KVM_FEATURE_PV_SCHED_YIELD);
+		   BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_PV_EOI);
 
 	/* a TSC that is no clock for the host is none for a guest */
 	if (!check_tsc_unstable())
 		bits |= CLOCK_FEATURES;
 #ifdef CONFIG_SCHED_INFO
-	bits |= BIT(KVM_FEATURE_STEAL_TIME);
+	bits |= BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_TLB_FLUSH);
 #endif
 	return bits;
 }
@@ -71,7 +73,7 @@ void lodge_pv_reset(struct lodge_pv_state *pv)
 /* ns = (ticks << shift) * mul >> 32 */
 static void scale(u32 *mul, s8 *shift)
 {
-	u64 ns = 1000000, ticks = max(tsc_khz, 1u);
+	u64 ns = NSEC_PER_SEC, ticks = max(tsc_khz, 1u) * 1000ULL;
 
 	*shift = 0;
 	while (ticks > ns * 2) {
@@ -156,15 +158,45 @@ static u64 run_delay(void)
 #endif
 }
 
+static u64 steal_gpa(const struct lodge_pv_state *pv)
+{
+	return pv->steal & ~(KVM_MSR_ENABLED | STEAL_RESERVED);
+}
+
+/*
+ * Others of the guest leave a note beside the flag instead of an IPI when they want
+ * translations dropped.  Any byte but ours may be such a note.
+ */
+static void clear_preempted(struct lodge_vcpu *vcpu)
+{
+	struct lodge_mem *mem = &vcpu->vm->mem;
+	u64 gpa = steal_gpa(&vcpu->pv) + offsetof(struct kvm_steal_time, preempted);
+	u64 found = KVM_VCPU_PREEMPTED;
+	u8 none = 0;
+
+	if (!lodge_mem_cmpxchg(mem, gpa, &found, none, sizeof(none)) &&
+	    found == KVM_VCPU_PREEMPTED) {
+		vcpu->pv.preempted = false;
+		return;
+	}
+	/* what is noted until the write is done by the flush, which comes after it */
+	vcpu->pv.preempted = lodge_mem_write(mem, gpa, &none, sizeof(none));
+	vcpu->flush_tlb = true;
+}
+
 static void write_steal(struct lodge_vcpu *vcpu)
 {
 	struct lodge_pv_state *pv = &vcpu->pv;
 	struct lodge_mem *mem = &vcpu->vm->mem;
-	u64 gpa = pv->steal & ~(KVM_MSR_ENABLED | STEAL_RESERVED);
+	u64 gpa = steal_gpa(pv);
 	u64 delay = run_delay();
 	u32 version = pv->steal_version + 1;
 
 	if (!(pv->steal & KVM_MSR_ENABLED))
+		return;
+	if (pv->preempted)
+		clear_preempted(vcpu);
+	if (pv->thread == current && pv->run_delay == delay)
 		return;
 	/* another thread's count begins anew */
 	if (pv->thread == current)
@@ -182,16 +214,105 @@ static void write_steal(struct lodge_vcpu *vcpu)
 }
 
 /**
- * lodge_pv_scheduled - the vCPU's thread may have waited for a CPU
+ * lodge_pv_pausing - the vCPU is about to wait, for an event or for a CPU
+ * @vcpu: locked, outside a window; sleeps
+ *
+ * lodge_pv_resumed() must follow before the guest is entered.
+ */
+void lodge_pv_pausing(struct lodge_vcpu *vcpu)
+{
+	struct lodge_pv_state *pv = &vcpu->pv;
+	u8 flag = KVM_VCPU_PREEMPTED;
+
+	if (!(pv->steal & KVM_MSR_ENABLED) || pv->preempted)
+		return;
+	pv->preempted = !lodge_mem_write(&vcpu->vm->mem, steal_gpa(pv) +
+					 offsetof(struct kvm_steal_time, preempted),
+					 &flag, sizeof(flag));
+}
+
+/**
+ * lodge_pv_resumed - the vCPU's thread may have waited
  * @vcpu: locked, outside a window
  */
-void lodge_pv_scheduled(struct lodge_vcpu *vcpu)
+void lodge_pv_resumed(struct lodge_vcpu *vcpu)
 {
 	struct lodge_pv_state *pv = &vcpu->pv;
 
 	if (pv->steal & KVM_MSR_ENABLED &&
-	    (pv->thread != current || pv->run_delay != run_delay()))
+	    (pv->preempted || pv->thread != current || pv->run_delay != run_delay()))
 		set_bit(LODGE_REQ_PV_STEAL, &vcpu->requests);
+}
+
+/* ---- end of interrupt ---------------------------------------------------- */
+
+/* In a window the keys that guard user memory are the guest's */
+static int swap_eoi(struct lodge_vcpu *vcpu, u8 *record)
+{
+	u32 keys = lodge_fpu_host_keys(&vcpu->fpu);
+	int ret = lodge_mem_swap_byte(&vcpu->vm->mem, vcpu->pv.eoi & ~KVM_MSR_ENABLED, record);
+
+	lodge_fpu_guest_keys(&vcpu->fpu, keys);
+	return ret;
+}
+
+/**
+ * lodge_pv_offer_eoi - let the guest end an interrupt without an exit
+ * @vcpu: in a window, about to enter the guest
+ * @vector: which the local APIC has just given it
+ *
+ * Only if nothing waits for the end.  What comes while the guest runs brings it
+ * out of there, and the offer is taken back then.
+ */
+void lodge_pv_offer_eoi(struct lodge_vcpu *vcpu, u8 vector)
+{
+	struct lodge_pv_state *pv = &vcpu->pv;
+	u8 record = EOI_WAITS;
+
+	if (pv->eoi & KVM_MSR_ENABLED && lodge_lapic_ends_unseen(&vcpu->lapic, vector))
+		pv->eoi_offered = !swap_eoi(vcpu, &record);
+}
+
+static void settle_eoi(struct lodge_vcpu *vcpu, u8 record)
+{
+	vcpu->pv.eoi_offered = false;
+	if (!(record & EOI_WAITS))
+		lodge_lapic_end(&vcpu->lapic);
+}
+
+/**
+ * lodge_pv_settle_eoi - after an exit: has the guest taken the offer?
+ * @vcpu: in a window, before anything looks at the local APIC
+ */
+void lodge_pv_settle_eoi(struct lodge_vcpu *vcpu)
+{
+	u8 record = 0;
+
+	if (likely(!swap_eoi(vcpu, &record)))
+		settle_eoi(vcpu, record);
+	else	/* the guest is not entered before the page is there */
+		set_bit(LODGE_REQ_PV_EOI, &vcpu->requests);
+}
+
+/* Nothing is offered; this also brings the page in */
+static void clear_eoi(struct lodge_vcpu *vcpu)
+{
+	const u8 none = 0;
+
+	if (vcpu->pv.eoi & KVM_MSR_ENABLED)
+		lodge_mem_write(&vcpu->vm->mem, vcpu->pv.eoi & ~KVM_MSR_ENABLED, &none,
+				sizeof(none));
+}
+
+static void settle_eoi_late(struct lodge_vcpu *vcpu)
+{
+	u8 record = EOI_WAITS;
+
+	if (!vcpu->pv.eoi_offered)
+		return;
+	lodge_mem_read(&vcpu->vm->mem, vcpu->pv.eoi & ~KVM_MSR_ENABLED, &record, sizeof(record));
+	clear_eoi(vcpu);
+	settle_eoi(vcpu, record);
 }
 
 /**
@@ -204,6 +325,8 @@ void lodge_pv_handle(struct lodge_vcpu *vcpu)
 		write_clock(vcpu);
 	if (test_and_clear_bit(LODGE_REQ_PV_STEAL, &vcpu->requests))
 		write_steal(vcpu);
+	if (test_and_clear_bit(LODGE_REQ_PV_EOI, &vcpu->requests))
+		settle_eoi_late(vcpu);
 }
 
 /* ---- MSRs ---------------------------------------------------------------- */
@@ -220,6 +343,8 @@ static u32 msr_feature(u32 index)
 		return BIT(KVM_FEATURE_CLOCKSOURCE2);
 	case MSR_KVM_STEAL_TIME:
 		return BIT(KVM_FEATURE_STEAL_TIME);
+	case MSR_KVM_PV_EOI_EN:
+		return BIT(KVM_FEATURE_PV_EOI);
 	case MSR_KVM_POLL_CONTROL:
 		return BIT(KVM_FEATURE_POLL_CONTROL);
 	}
@@ -251,6 +376,9 @@ int lodge_pv_read_msr(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 		break;
 	case MSR_KVM_STEAL_TIME:
 		*value = pv->steal;
+		break;
+	case MSR_KVM_PV_EOI_EN:
+		*value = pv->eoi;
 		break;
 	case MSR_KVM_POLL_CONTROL:
 		*value = pv->poll_control;
@@ -288,9 +416,17 @@ int lodge_pv_write_msr(struct lodge_vcpu *vcpu, u32 index, u64 value)
 		if (value & STEAL_RESERVED)
 			return -EINVAL;
 		pv->steal = value;
-		pv->thread = current;
-		pv->run_delay = run_delay();
+		/* whatever stands there */
+		pv->preempted = true;
+		pv->thread = NULL;
 		write_steal(vcpu);
+		break;
+	case MSR_KVM_PV_EOI_EN:
+		if (value & EOI_RESERVED)
+			return -EINVAL;
+		settle_eoi_late(vcpu);
+		pv->eoi = value;
+		clear_eoi(vcpu);
 		break;
 	case MSR_KVM_POLL_CONTROL:
 		if (value & ~1ULL)

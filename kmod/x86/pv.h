@@ -21,12 +21,15 @@ struct lodge_vcpu;
  * @clock: system time: address and enable bit
  * @wall: address that the wall clock was last written to
  * @steal: steal time: address and enable bit
+ * @eoi: end of interrupt: address and enable bit
  * @poll_control: whether the host may poll while the guest is halted; it never does
  * @clock_version: of the record, even
  * @steal_version: likewise
  * @stolen: ns reported so far
  * @run_delay: of the thread when they were counted last, ns
  * @thread: the thread that @run_delay is of, for identity only
+ * @preempted: the steal-time record says that the vCPU does not run
+ * @eoi_offered: the guest may end the interrupt in service through memory
  *
  * All under lodge_vcpu.lock.
  */
@@ -34,12 +37,15 @@ struct lodge_pv_state {
 	u64 clock;
 	u64 wall;
 	u64 steal;
+	u64 eoi;
 	u64 poll_control;
 	u32 clock_version;
 	u32 steal_version;
 	u64 stolen;
 	u64 run_delay;
 	const void *thread;
+	bool preempted;
+	bool eoi_offered;
 };
 
 u32 lodge_pv_offered(void);
@@ -47,7 +53,10 @@ void lodge_pv_reset(struct lodge_pv_state *pv);
 int lodge_pv_read_msr(struct lodge_vcpu *vcpu, u32 index, u64 *value);
 int lodge_pv_write_msr(struct lodge_vcpu *vcpu, u32 index, u64 value);
 void lodge_pv_tsc_changed(struct lodge_vcpu *vcpu);
-void lodge_pv_scheduled(struct lodge_vcpu *vcpu);
+void lodge_pv_pausing(struct lodge_vcpu *vcpu);
+void lodge_pv_resumed(struct lodge_vcpu *vcpu);
+void lodge_pv_offer_eoi(struct lodge_vcpu *vcpu, u8 vector);
+void lodge_pv_settle_eoi(struct lodge_vcpu *vcpu);
 void lodge_pv_handle(struct lodge_vcpu *vcpu);
 void lodge_pv_hypercall(struct lodge_vcpu *vcpu, bool wide);
 
