@@ -409,12 +409,11 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	switch (reason) {
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
 	case VMX_EXIT_PML_FULL:
-		return LODGE_NEXT_ENTER;
-	case VMX_EXIT_EXCEPTION_NMI:
-		return handle_exception(vmx);
 	case VMX_EXIT_INTERRUPT_WINDOW:
 	case VMX_EXIT_NMI_WINDOW:
 		return LODGE_NEXT_ENTER;
+	case VMX_EXIT_EXCEPTION_NMI:
+		return handle_exception(vmx);
 	case VMX_EXIT_TRIPLE_FAULT:
 		return leave(vmx, LODGE_EXIT_SHUTDOWN);
 	case VMX_EXIT_EPT_VIOLATION:
