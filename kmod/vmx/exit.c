@@ -393,6 +393,12 @@ static int handle_task_switch(struct vmx_vcpu *vmx)
 	return memory_error(vmx, ret);
 }
 
+static int handle_pause(struct vmx_vcpu *vmx)
+{
+	lodge_vcpu_yield(vmx->vcpu);
+	return skip_or_gp(vmx, 0);
+}
+
 /**
  * vmx_exit_handle - answer the exit that closed the window
  * @vmx: not in a window, interrupts on
@@ -436,8 +442,7 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_XSETBV:
 		return handle_xsetbv(vmx);
 	case VMX_EXIT_PAUSE:
-		lodge_vcpu_yield(vmx->vcpu);
-		return skip_or_gp(vmx, 0);
+		return handle_pause(vmx);
 	case VMX_EXIT_INVD:
 	case VMX_EXIT_WBINVD:
 		return skip_or_gp(vmx, 0);
