@@ -31,7 +31,7 @@ confirm()
 {
 	local answer
 
-	[ ! "$YES" ] || return 0
+	[ ! "$YES${SIMHOST_YES:-}" ] || return 0
 	[ -t 0 ] || die "HOST=local loads lodge.ko into this machine's kernel: say --yes to that"
 	read -r -p "simhost: load lodge.ko into the kernel of $(uname -n) ($(uname -r))? [y/N] " answer
 	[[ $answer =~ ^[yY] ]] || die "not loaded"
