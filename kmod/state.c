@@ -231,8 +231,11 @@ long lodge_state_set_cpuid(void *object, void *arg)
 			return PTR_ERR(leaf);
 	}
 	ret = lodge_cpuid_set(&vcpu->cpuid, leaf, c->count);
-	if (!ret)
+	if (!ret) {
 		lodge_cpuid_update(&vcpu->cpuid, vcpu->s.cr4, vcpu->s.xcr0);
+		/* which bits of CR4 there are has changed */
+		lodge_vcpu_mark(vcpu, LODGE_PART_CRS);
+	}
 	kfree(leaf);
 	return ret;
 }

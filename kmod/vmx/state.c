@@ -55,6 +55,7 @@ static void read_segments(struct lodge_sregs *s)
 static void write_controls(struct vmx_vcpu *vmx, const struct lodge_sregs *s)
 {
 	u32 entry = vmx_caps.entry | (s->efer & EFER_LMA ? ENTRY_GUEST_64 : 0);
+	u64 owned = lodge_cr_cr4_owned(vmx->vcpu);
 
 	vmcs_writel(VMCS_GUEST_CR0, (s->cr0 & ~(X86_CR0_CD | X86_CR0_NW)) | X86_CR0_NE);
 	vmcs_writel(VMCS_CR0_SHADOW, s->cr0);
@@ -65,11 +66,13 @@ static void write_controls(struct vmx_vcpu *vmx, const struct lodge_sregs *s)
 	vmcs_write64(VMCS_GUEST_EFER, s->efer);
 	if (vmx->entry != entry)
 		vmcs_write32(VMCS_ENTRY_CONTROLS, vmx->entry = entry);
+	if (vmx->cr4_owned != owned)
+		vmcs_writel(VMCS_CR4_MASK, ~(vmx->cr4_owned = owned));
 }
 
-static void read_controls(struct lodge_sregs *s)
+static void read_controls(struct lodge_sregs *s, unsigned long owned4)
 {
-	unsigned long owned0 = ~vmcs_readl(VMCS_CR0_MASK), owned4 = ~vmcs_readl(VMCS_CR4_MASK);
+	unsigned long owned0 = ~vmcs_readl(VMCS_CR0_MASK);
 
 	s->cr0 = (vmcs_readl(VMCS_GUEST_CR0) & owned0) | (s->cr0 & ~owned0);
 	s->cr3 = vmcs_readl(VMCS_GUEST_CR3);
@@ -134,7 +137,7 @@ static void read_rest(struct lodge_vcpu *vcpu, u32 parts)
 	if (parts & LODGE_PART_SEGS)
 		read_segments(&vcpu->s);
 	if (parts & LODGE_PART_CRS)
-		read_controls(&vcpu->s);
+		read_controls(&vcpu->s, vcpu->vmx->cr4_owned);
 	if (parts & LODGE_PART_PDPTE)
 		for (i = 0; i < 4; i++)
 			vcpu->pdpte[i] = vmcs_read_any(VMCS_GUEST_PDPTE0 + 2 * i);

@@ -166,13 +166,14 @@ static void setup_controls(struct vmx_vcpu *vmx)
 		vmcs_write64(VMCS_XSS_BITMAP, 0);
 }
 
-static void setup_guest(void)
+static void setup_guest(struct vmx_vcpu *vmx)
 {
 	vmcs_write64(VMCS_LINK_POINTER, ~0ULL);
 	vmcs_write32(VMCS_GUEST_ACTIVITY, 0);
 	vmcs_writel(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_writel(VMCS_CR0_MASK, ~(unsigned long)CR0_OWNED);
-	vmcs_writel(VMCS_CR4_MASK, ~lodge_cr_cr4_owned());
+	vmcs_writel(VMCS_CR4_MASK, ~0UL);
+	vmx->cr4_owned = 0;
 	if (vmx_caps.entry & ENTRY_LOAD_CET) {
 		vmcs_writel(VMCS_GUEST_S_CET, 0);
 		vmcs_writel(VMCS_GUEST_SSP, 0);
@@ -187,7 +188,7 @@ static void setup_guest(void)
 void vmx_vmcs_setup(struct vmx_vcpu *vmx)
 {
 	setup_controls(vmx);
-	setup_guest();
+	setup_guest(vmx);
 	vmx_host_setup();
 }
 

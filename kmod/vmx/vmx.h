@@ -67,6 +67,7 @@ struct vmx_host {
  * @ldt: likewise
  * @proc: VMCS_PROC_CONTROLS as written
  * @entry: VMCS_ENTRY_CONTROLS as written
+ * @cr4_owned: complement of VMCS_CR4_MASK as written
  * @host_cpu: CPU of the last window, -1 before the first
  * @tlb_gen: lodge_mem.tlb_gen at the last flush
  * @switches: context switches of the thread, when a neighbour held VMX last
@@ -93,6 +94,7 @@ struct vmx_vcpu {
 	u16 ds, es, fs, gs, ldt;
 	u32 proc;
 	u32 entry;
+	u64 cr4_owned;
 	int host_cpu;
 	unsigned long tlb_gen;
 	unsigned long switches;

@@ -15,6 +15,7 @@
 
 #include "../irq/lapic.h"
 #include "cpuid.h"
+#include "cr.h"
 #include "fpu.h"
 #include "pv.h"
 
@@ -31,6 +32,9 @@
 #define LEAF7_EBX	0xfdbf27eb	/* FSGSBASE TSC_ADJUST BMI AVX2 SMEP ERMS INVPCID AVX512 */
 #define LEAF7_ECX	0x00405f4e	/* AVX512 extras, UMIP, PKU, VAES, RDPID */
 #define LEAF7_EDX	0x0000011c	/* AVX512 4VNNIW, 4FMAPS, FSRM, VP2INTERSECT */
+/* With a machine: 5-level paging, CLDEMOTE, MOVDIRI; MD_CLEAR, SERIALIZE, ARCH_CAPABILITIES */
+#define MACHINE7_ECX	(BIT(16) | BIT(25) | BIT(27))
+#define MACHINE7_EDX	(BIT(10) | BIT(14) | BIT(29))
 #define LEAFD1_EAX	0x00000007	/* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
 #define EXT1_ECX	0x00000121	/* LAHF LZCNT PREFETCHW */
 #define EXT1_EDX	0x2c100800	/* SYSCALL NX 1G RDTSCP LM */
@@ -38,7 +42,10 @@
 #define MACHINE1_EDX	(BIT(9) | BIT(7) | BIT(12) | BIT(14))
 #define MACHINE1_ECX	(BIT(21) | BIT(24))
 #define LEAF6_EAX	BIT(2)		/* the APIC's timer never stops */
-#define EXT8_EAX	0x0000ffff	/* address widths */
+#define EXT7_EDX	BIT(8)		/* the TSC never stops */
+#define EXT8_EAX	0x000000ff	/* physical address width */
+#define LINEAR_BITS	48
+#define LINEAR_BITS_LA57 57
 
 /* instructions that are #UD in a guest unless a control allows them */
 static struct {
@@ -102,15 +109,15 @@ static void add_features(struct lodge_cpuid_table *t, u32 apic_id)
 		l->ecx &= ~(BIT(12) | BIT(28) | BIT(29));	/* FMA AVX F16C */
 }
 
-static void add_structured(struct lodge_cpuid_table *t)
+static void add_structured(struct lodge_cpuid_table *t, bool machine)
 {
 	struct lodge_cpuid_leaf *l = add(t, 7, 0, LODGE_CPUID_SUBLEAF);
 	u64 xcr0 = lodge_fpu_mask();
 
 	l->eax = 0;
 	l->ebx &= LEAF7_EBX;
-	l->ecx &= LEAF7_ECX;
-	l->edx &= LEAF7_EDX;
+	l->ecx &= LEAF7_ECX | (machine ? MACHINE7_ECX : 0);
+	l->edx &= LEAF7_EDX | (machine ? MACHINE7_EDX : 0);
 	if (!(xcr0 & 0xe0))		/* AVX-512 */
 		l->ebx &= ~0xdc230000;
 	if (!have_avx()) {
@@ -131,6 +138,10 @@ static void add_structured(struct lodge_cpuid_table *t)
 		l->ebx &= ~BIT(0);
 	if (!boot_cpu_has(X86_FEATURE_UMIP))
 		l->ecx &= ~BIT(2);
+	if (lodge_cr_linear_bits() != LINEAR_BITS_LA57)
+		l->ecx &= ~BIT(16);
+	if (!boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
+		l->edx &= ~BIT(29);
 }
 
 static struct lodge_cpuid_leaf *add_zero(struct lodge_cpuid_table *t, u32 leaf, u32 subleaf,
@@ -225,7 +236,7 @@ static void add_xsave(struct lodge_cpuid_table *t)
 			add(t, 0xd, i, LODGE_CPUID_SUBLEAF);
 }
 
-static void add_extended(struct lodge_cpuid_table *t)
+static void add_extended(struct lodge_cpuid_table *t, bool la57)
 {
 	struct lodge_cpuid_leaf *l = add(t, 0x80000000, 0, 0);
 	u32 leaf, last = min(l->eax, 0x80000008u);
@@ -239,8 +250,11 @@ static void add_extended(struct lodge_cpuid_table *t)
 			l->edx &= EXT1_EDX;
 			if (!may.rdtscp)
 				l->edx &= ~BIT(27);
+		} else if (leaf == 0x80000007) {
+			*l = (struct lodge_cpuid_leaf){ .leaf = leaf, .edx = l->edx & EXT7_EDX };
 		} else if (leaf == 0x80000008) {
 			l->eax &= EXT8_EAX;
+			l->eax |= (la57 ? LINEAR_BITS_LA57 : LINEAR_BITS) << 8;
 			zero_bcd(l);
 		}
 	}
@@ -255,6 +269,30 @@ static int compare(const void *a, const void *b)
 	if (x->subleaf != y->subleaf)
 		return x->subleaf < y->subleaf ? -1 : 1;
 	return 0;
+}
+
+static u64 cr4_of(const struct lodge_cpuid_table *t)
+{
+	static const struct {
+		u8 leaf, reg, bit;
+		u32 cr4;
+	} features[] = {
+		{ 1, LODGE_CPUID_ECX, 17, X86_CR4_PCIDE },
+		{ 1, LODGE_CPUID_ECX, 26, X86_CR4_OSXSAVE },
+		{ 7, LODGE_CPUID_EBX, 0, X86_CR4_FSGSBASE },
+		{ 7, LODGE_CPUID_EBX, 7, X86_CR4_SMEP },
+		{ 7, LODGE_CPUID_EBX, 20, X86_CR4_SMAP },
+		{ 7, LODGE_CPUID_ECX, 2, X86_CR4_UMIP },
+		{ 7, LODGE_CPUID_ECX, 3, X86_CR4_PKE },
+		{ 7, LODGE_CPUID_ECX, 16, X86_CR4_LA57 },
+	};
+	unsigned int i;
+	u64 cr4 = 0;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		if (lodge_cpuid_has(t, features[i].leaf, features[i].reg, features[i].bit))
+			cr4 |= features[i].cr4;
+	return cr4;
 }
 
 static void build_index(struct lodge_cpuid_table *t)
@@ -273,6 +311,7 @@ static void build_index(struct lodge_cpuid_table *t)
 			t->extended[leaf - 0x80000000] = i + 1;
 	}
 	t->max_basic = t->basic[0] ? t->leaf[t->basic[0] - 1].eax : 0;
+	t->cr4 = cr4_of(t);
 }
 
 /**
@@ -294,10 +333,10 @@ void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine)
 	if (machine)
 		add_machine(t, apic_id, last);
 	if (last >= 7)
-		add_structured(t);
+		add_structured(t, machine);
 	if (last >= 0xd)
 		add_xsave(t);
-	add_extended(t);
+	add_extended(t, machine && lodge_cr_linear_bits() == LINEAR_BITS_LA57);
 	build_index(t);
 	lodge_cpuid_update(t, 0, 1);
 }
@@ -404,4 +443,21 @@ const struct lodge_cpuid_leaf *lodge_cpuid_find(const struct lodge_cpuid_table *
 		if (l->subleaf == subleaf)
 			return l;
 	return NULL;
+}
+
+/**
+ * lodge_cpuid_has - whether the guest has a feature
+ * @t: the vCPU's table
+ * @leaf: of subleaf 0
+ * @reg: register
+ * @bit: 0 to 31
+ *
+ * Return: true if the bit is set.
+ */
+bool lodge_cpuid_has(const struct lodge_cpuid_table *t, u32 leaf, enum lodge_cpuid_reg reg,
+		     u32 bit)
+{
+	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(t, leaf, 0);
+
+	return l && l->leaf == leaf && (&l->eax)[reg] & BIT(bit);
 }

@@ -31,7 +31,18 @@
 #define EFER_VALID	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
 #define APIC_BASE_VALID	(MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE | 0xfffff000ULL)
 
-static u64 cr4_valid;
+static u64 cr4_optional;	/* that this host can give a guest */
+
+/* 5-level paging is the processor's; the host need not use it */
+static bool has_la57(void)
+{
+	u32 eax = 7, ebx, ecx = 0, edx;
+
+	if (boot_cpu_data.cpuid_level < 7)
+		return false;
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	return ecx & BIT(16);
+}
 
 /**
  * lodge_cr_init - learn which CR4 bits a guest can have on this host
@@ -52,20 +63,50 @@ void lodge_cr_init(void)
 	};
 	unsigned int i;
 
-	cr4_valid = CR4_ALWAYS;
+	cr4_optional = has_la57() ? X86_CR4_LA57 : 0;
 	for (i = 0; i < ARRAY_SIZE(optional); i++)
 		if (boot_cpu_has(optional[i].feature))
-			cr4_valid |= optional[i].bit;
+			cr4_optional |= optional[i].bit;
+}
+
+/**
+ * lodge_cr_linear_bits - width of a guest's linear addresses at most
+ *
+ * Return: 48 or 57.
+ */
+unsigned int lodge_cr_linear_bits(void)
+{
+	return cr4_optional & X86_CR4_LA57 ? 57 : 48;
+}
+
+/**
+ * lodge_cr_canonical - would a register take an address?
+ * @vcpu: whose; what its CPUID says matters, not CR4.LA57 (SDM Vol 3A, 4.5.3)
+ * @address: linear
+ *
+ * Return: true if so.
+ */
+bool lodge_cr_canonical(const struct lodge_vcpu *vcpu, u64 address)
+{
+	unsigned int shift = 64 - (cr4_optional & vcpu->cpuid.cr4 & X86_CR4_LA57 ? 57 : 48);
+
+	return (u64)((s64)(address << shift) >> shift) == address;
+}
+
+static u64 cr4_valid(const struct lodge_vcpu *vcpu)
+{
+	return CR4_ALWAYS | (cr4_optional & vcpu->cpuid.cr4);
 }
 
 /**
  * lodge_cr_cr4_owned - CR4 bits that a guest may change without an exit
+ * @vcpu: whose
  *
  * Return: the mask.
  */
-u64 lodge_cr_cr4_owned(void)
+u64 lodge_cr_cr4_owned(const struct lodge_vcpu *vcpu)
 {
-	return CR4_OWNED & cr4_valid;
+	return CR4_OWNED & cr4_valid(vcpu);
 }
 
 static void set_segment(struct lodge_segment *s, u16 selector, u64 base, u32 attr)
@@ -206,9 +247,11 @@ int lodge_cr_write4(struct lodge_vcpu *vcpu, u64 value)
 	struct lodge_sregs s = vcpu->s;
 	u64 changed = s.cr4 ^ value;
 
-	if (value & ~cr4_valid)
+	if (value & ~cr4_valid(vcpu))
 		return -EINVAL;
 	s.cr4 = value;
+	if ((s.efer & EFER_LMA) && (changed & X86_CR4_LA57))
+		return -EINVAL;
 	if ((s.efer & EFER_LMA) && !(value & X86_CR4_PAE))
 		return -EINVAL;
 	if ((changed & value & X86_CR4_PCIDE) && (!(s.efer & EFER_LMA) || (s.cr3 & 0xfff)))
@@ -279,7 +322,12 @@ int lodge_cr_write_efer(struct lodge_vcpu *vcpu, u64 value)
  */
 int lodge_cr_xsetbv(struct lodge_vcpu *vcpu, u32 index, u64 value)
 {
+	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(&vcpu->cpuid, 0xd, 0);
+
 	if (index || !lodge_fpu_xcr0_valid(value))
+		return -EINVAL;
+	/* components that the guest was not given */
+	if (l && l->leaf == 0xd && value & ~(l->eax | (u64)l->edx << 32))
 		return -EINVAL;
 	vcpu->s.xcr0 = value;
 	vcpu->fpu.xcr0 = value;
@@ -307,12 +355,7 @@ int lodge_cr_apic_base(struct lodge_vcpu *vcpu, u64 value)
 	return 0;
 }
 
-static bool canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
-
-static bool segments_valid(const struct lodge_sregs *s)
+static bool segments_valid(const struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 {
 	const u32 attr = LODGE_SEG_UNUSABLE | 0xf0ff;
 	unsigned int i;
@@ -322,18 +365,18 @@ static bool segments_valid(const struct lodge_sregs *s)
 
 		if (seg->attr & ~attr || memchr_inv(seg->pad, 0, sizeof(seg->pad)))
 			return false;
-		if (i <= LODGE_DS ? seg->base >> 32 : !canonical(seg->base))
+		if (i <= LODGE_DS ? seg->base >> 32 : !lodge_cr_canonical(vcpu, seg->base))
 			return false;
 	}
 	return s->gdt_limit <= 0xffff && s->idt_limit <= 0xffff &&
-	       canonical(s->gdt_base) && canonical(s->idt_base);
+	       lodge_cr_canonical(vcpu, s->gdt_base) && lodge_cr_canonical(vcpu, s->idt_base);
 }
 
-static bool control_valid(const struct lodge_sregs *s)
+static bool control_valid(const struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 {
 	bool lma = (s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG);
 
-	if (s->cr0 & ~CR0_VALID || s->cr4 & ~cr4_valid || s->efer & ~EFER_VALID)
+	if (s->cr0 & ~CR0_VALID || s->cr4 & ~cr4_valid(vcpu) || s->efer & ~EFER_VALID)
 		return false;
 	if ((s->cr0 & X86_CR0_PG) && !(s->cr0 & X86_CR0_PE))
 		return false;
@@ -358,7 +401,7 @@ static bool control_valid(const struct lodge_sregs *s)
  */
 int lodge_cr_set(struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 {
-	if (s->pad || !segments_valid(s) || !control_valid(s))
+	if (s->pad || !segments_valid(vcpu, s) || !control_valid(vcpu, s))
 		return -EINVAL;
 	if (pae_paging(s) && load_pdptes(vcpu, s->cr3))
 		return -EINVAL;

@@ -8,7 +8,9 @@ struct lodge_sregs;
 struct lodge_vcpu;
 
 void lodge_cr_init(void);
-u64 lodge_cr_cr4_owned(void);
+u64 lodge_cr_cr4_owned(const struct lodge_vcpu *vcpu);
+unsigned int lodge_cr_linear_bits(void);
+bool lodge_cr_canonical(const struct lodge_vcpu *vcpu, u64 address);
 void lodge_cr_reset(struct lodge_vcpu *vcpu);
 int lodge_cr_write0(struct lodge_vcpu *vcpu, u64 value);
 int lodge_cr_write3(struct lodge_vcpu *vcpu, u64 value);

@@ -19,8 +19,17 @@
 
 #define PAT_RESET	0x0007040600070406ULL
 
+/* What the processor is proof against, as far as it offers the guest no control for it */
+#define ARCH_CAP_KEPT	(ARCH_CAP_RDCL_NO | ARCH_CAP_RSBA | ARCH_CAP_SKIP_VMENTRY_L1DFLUSH | \
+			 ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO | \
+			 ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | \
+			 ARCH_CAP_PSDP_NO | ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO | \
+			 ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO | \
+			 ARCH_CAP_RFDS_CLEAR | ARCH_CAP_ITS_NO)
+
 static bool have_tsc_aux;
 static bool have_pebs;
+static u64 arch_capabilities;
 
 #ifdef LODGE_DEBUG
 DEFINE_PER_CPU(u64, lodge_hwmsr_count);
@@ -49,6 +58,8 @@ const unsigned int lodge_msr_nr_passthrough = ARRAY_SIZE(lodge_msr_passthrough);
 void lodge_msr_init(void)
 {
 	have_pebs = boot_cpu_has(X86_FEATURE_PEBS);
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
+		arch_capabilities = lodge_hwmsr_read(MSR_IA32_ARCH_CAPABILITIES) & ARCH_CAP_KEPT;
 	have_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 }
 
@@ -164,6 +175,9 @@ static int read_machine(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 	case MSR_SMI_COUNT:
 		*value = 0;
 		return 0;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		*value = arch_capabilities;
+		return lodge_cpuid_has(&vcpu->cpuid, 7, LODGE_CPUID_EDX, 29) ? 0 : -EINVAL;
 	}
 	if (!lodge_mtrr_read(&vcpu->msr.mtrr, index, value))
 		return 0;
@@ -270,11 +284,6 @@ int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 	return 0;
 }
 
-static bool canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
-
 static bool pat_valid(u64 pat)
 {
 	unsigned int i;
@@ -290,7 +299,7 @@ static bool pat_valid(u64 pat)
 
 static int write_base(struct lodge_vcpu *vcpu, u64 *base, u64 value, u32 part)
 {
-	if (!canonical(value))
+	if (!lodge_cr_canonical(vcpu, value))
 		return -EINVAL;
 	*base = value;
 	lodge_vcpu_mark(vcpu, part);
