@@ -5,6 +5,9 @@
  * the guest's other vCPUs.
  */
 #include <sched.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "vm.h"
 
@@ -146,21 +149,39 @@ static void *competitor(void *arg)
 	return NULL;
 }
 
+static volatile int spinner_tid;
+
 static void *spin(void *arg)
 {
 	pin_to_cpu(0);
+	spinner_tid = syscall(SYS_gettid);
 	vcpu_run_try(arg);
 	return NULL;
 }
 
-/* On a CPU with a competitor half of the time is stolen, and the guest is told */
+/* What the scheduler says that the thread waited for a CPU, in ns */
+static u64 waited(void)
+{
+	unsigned long long ran, delay = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", spinner_tid);
+	f = fopen(path, "r");
+	ASSERT_TRUE(f && fscanf(f, "%llu %llu", &ran, &delay) == 2);
+	fclose(f);
+	return delay;
+}
+
+/* On a CPU with a competitor time is stolen, and the guest is told how much */
 TEST(stolen_time)
 {
+	const u64 slice = 50000000;	/* that a wait under way may differ */
 	struct vm *vm = vm_create(MACHINE);
 	struct vcpu *vcpu = vcpu_long(vm, 0, spinner);
 	volatile struct steal *s = vm_ptr(vm, RECORD);
 	bool was_preempted = false;
-	u64 start, before, passed;
+	u64 start, before, passed, stolen, waits;
 
 	pin_to_cpu(nr_cpus() - 1);
 	vcpu_sync(vcpu, 1);
@@ -169,15 +190,19 @@ TEST(stolen_time)
 	sleep_ms(50);
 	start = now_ns();
 	before = s->steal;
+	waits = waited();
 	while (now_ns() < start + 500000000ull) {
 		was_preempted |= s->preempted;
 		sched_yield();
 	}
 	passed = now_ns() - start;
-	diag("%llu us stolen of %llu", (unsigned long long)(s->steal - before) / 1000,
-	     (unsigned long long)passed / 1000);
-	EXPECT_GE(s->steal - before, passed / 5);
-	EXPECT_LE(s->steal - before, passed);
+	stolen = s->steal - before;
+	waits = waited() - waits;
+	diag("%llu us stolen of %llu, %llu waited", (unsigned long long)stolen / 1000,
+	     (unsigned long long)passed / 1000, (unsigned long long)waits / 1000);
+	EXPECT_GE(waits, passed / 10);
+	EXPECT_GE(stolen + slice, waits);
+	EXPECT_LE(stolen, waits + slice);
 	EXPECT_TRUE(was_preempted);
 	stop = true;
 }
