@@ -159,6 +159,8 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 			return LODGE_NEXT_USER;
 		}
 	}
+	/* preempted by the kernel, where it does that by itself */
+	lodge_pv_resumed(vcpu);
 	if (READ_ONCE(vcpu->requests)) {
 		err = lodge_events_handle(vcpu);
 		if (err)
@@ -177,7 +179,8 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 static bool needs_care(const struct lodge_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->want_irq_window) ||
-	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE || READ_ONCE(vcpu->requests);
+	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE || READ_ONCE(vcpu->requests) ||
+	       lodge_pv_was_away(&vcpu->pv);
 }
 
 static int run_loop(struct lodge_vcpu *vcpu)

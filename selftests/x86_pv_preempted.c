@@ -150,12 +150,15 @@ static void *competitor(void *arg)
 }
 
 static volatile int spinner_tid;
+static volatile bool ended;
 
 static void *spin(void *arg)
 {
 	pin_to_cpu(0);
 	spinner_tid = syscall(SYS_gettid);
 	vcpu_run_try(arg);
+	/* not to be left: the guest has failed, or it is over */
+	ended = true;
 	return NULL;
 }
 
@@ -204,5 +207,6 @@ TEST(stolen_time)
 	EXPECT_GE(stolen + slice, waits);
 	EXPECT_LE(stolen, waits + slice);
 	EXPECT_TRUE(was_preempted);
+	EXPECT_TRUE(!ended);
 	stop = true;
 }

@@ -149,15 +149,6 @@ void lodge_pv_tsc_changed(struct lodge_vcpu *vcpu)
 
 /* ---- steal time ---------------------------------------------------------- */
 
-static u64 run_delay(void)
-{
-#ifdef CONFIG_SCHED_INFO
-	return current->sched_info.run_delay;
-#else
-	return 0;
-#endif
-}
-
 static u64 steal_gpa(const struct lodge_pv_state *pv)
 {
 	return pv->steal & ~(KVM_MSR_ENABLED | STEAL_RESERVED);
@@ -189,7 +180,7 @@ static void write_steal(struct lodge_vcpu *vcpu)
 	struct lodge_pv_state *pv = &vcpu->pv;
 	struct lodge_mem *mem = &vcpu->vm->mem;
 	u64 gpa = steal_gpa(pv);
-	u64 delay = run_delay();
+	u64 delay = lodge_pv_run_delay();
 	u32 version = pv->steal_version + 1;
 
 	if (!(pv->steal & KVM_MSR_ENABLED))
@@ -240,7 +231,7 @@ void lodge_pv_resumed(struct lodge_vcpu *vcpu)
 	struct lodge_pv_state *pv = &vcpu->pv;
 
 	if (pv->steal & KVM_MSR_ENABLED &&
-	    (pv->preempted || pv->thread != current || pv->run_delay != run_delay()))
+	    (pv->preempted || pv->thread != current || lodge_pv_was_away(pv)))
 		set_bit(LODGE_REQ_PV_STEAL, &vcpu->requests);
 }
 

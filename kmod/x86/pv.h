@@ -8,7 +8,9 @@
 #ifndef LODGE_X86_PV_H
 #define LODGE_X86_PV_H
 
+#include <linux/sched.h>
 #include <linux/types.h>
+#include <uapi/asm/kvm_para.h>
 
 struct lodge_vcpu;
 
@@ -47,6 +49,31 @@ struct lodge_pv_state {
 	bool preempted;
 	bool eoi_offered;
 };
+
+/**
+ * lodge_pv_run_delay - how long the calling thread has waited for a CPU in its life
+ *
+ * Return: ns; 0 where the kernel does not count.
+ */
+static inline u64 lodge_pv_run_delay(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
+
+/**
+ * lodge_pv_was_away - has the thread waited for a CPU that the guest was not told of?
+ * @pv: of the calling thread's vCPU
+ *
+ * Return: true if lodge_pv_resumed() has something to do.
+ */
+static inline bool lodge_pv_was_away(const struct lodge_pv_state *pv)
+{
+	return pv->steal & KVM_MSR_ENABLED && pv->run_delay != lodge_pv_run_delay();
+}
 
 u32 lodge_pv_offered(void);
 void lodge_pv_reset(struct lodge_pv_state *pv);
