@@ -496,13 +496,13 @@ TEST(memory_that_is_not_there)
 	int fd;
 	struct vcpu *vcpu = vcpu_for(hello, &fd);
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char buf[16];
+	char buf[16], *volatile nowhere = NULL;
 
 	ASSERT_TRUE(page != MAP_FAILED);
 	ASSERT_OK(munmap(page + 4096, 4096));
 	vcpu_done(vcpu);
 	EXPECT_ERRNO(read(fd, page + 4092, 13), EFAULT);
-	EXPECT_ERRNO(read(fd, NULL, 13), EFAULT);
+	EXPECT_ERRNO(read(fd, nowhere, 13), EFAULT);
 	EXPECT_ERRNO(write(fd, page + 4092, 13), EFAULT);
 	EXPECT_EQ(read(fd, buf, sizeof(buf)), 13);
 	EXPECT_EQ(memcmp(buf, "hello, world\n", 13), 0);

@@ -25,6 +25,10 @@ PC_GUEST(crashes, ".code32; ud2");
 PC_GUEST(spins, ".code16\n" PC_PUTS("spins_text") "1: jmp 1b\nspins_text: .asciz \"up\\n\"");
 PC_GUEST(sleeps, ".code16\n" PC_PUTS("sleeps_text")
 	 "1: cli; hlt; jmp 1b\nsleeps_text: .asciz \"up\\n\"");
+/* writes the same to 16 MiB, and waits */
+PC_GUEST(fills, ".code32; mov $0x400000, %edi; mov $0x400000, %ecx; mov $0x5a5a5a5a, %eax\n"
+	 "cld; rep stosl; mov $'u', %al\n" PC_PUTC "mov $'p', %al\n" PC_PUTC
+	 "1: cli; hlt; jmp 1b");
 /* an x87 store to where no memory is */
 PC_GUEST(strange, ".code32; fnsave 0xd0000000");
 /* 200,000 bytes: ' ' to '_' over and over */
@@ -442,6 +446,93 @@ TEST(memory)
 	EXPECT_TRUE(has(c.error, "addresses of"));
 	EXPECT_EQ(run(REAL "-m 32G --hugetlb", guest(hello)), 1);
 	EXPECT_TRUE(has(c.error, "nr_hugepages"));
+}
+
+/* Of a process's memory, what smaps counts under that name, in KiB */
+static long smaps(pid_t pid, const char *name)
+{
+	char path[64], line[256];
+	long sum = 0, n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	f = fopen(path, "r");
+	ASSERT_TRUE(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)) &&
+		    sscanf(line + strlen(name), ": %ld kB", &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
+}
+
+static long setting(const char *path, long value)
+{
+	FILE *f = fopen(path, value < 0 ? "r" : "w");
+
+	if (!f)
+		return -1;
+	if (value < 0 ? fscanf(f, "%ld", &value) != 1 : fprintf(f, "%ld", value) < 0)
+		value = -1;
+	return fclose(f) ? -1 : value;
+}
+
+static void start_filling(struct child *child, const char *words)
+{
+	start(words, guest(fills));
+	ASSERT_TRUE(child_expect(&c, "up", LONG));
+	*child = c;
+}
+
+static void end_filling(struct child *child)
+{
+	kill(child->pid, SIGTERM);
+	EXPECT_EQ(child_end(child, LONG), 143);
+}
+
+TEST(transparent_huge_pages)
+{
+	start_filling(&c, FLAT32 "-m 32M --thp");
+	EXPECT_GE(smaps(c.pid, "AnonHugePages"), 8 << 10);
+	end_filling(&c);
+}
+
+TEST(pool_of_huge_pages)
+{
+	const char *pool = "/proc/sys/vm/nr_hugepages";
+	long before = setting(pool, -1);
+
+	setting(pool, 16);
+	if (setting(pool, -1) < 16) {
+		setting(pool, before);
+		SKIP("the host has no 16 huge pages");
+	}
+	start_filling(&c, FLAT32 "-m 32M --hugetlb");
+	EXPECT_GE(smaps(c.pid, "Private_Hugetlb"), 16 << 10);
+	end_filling(&c);
+	setting(pool, before);
+}
+
+#define KSM	"/sys/kernel/mm/ksm/"
+
+TEST_SECONDS(same_pages_are_shared, 120)
+{
+	static struct child one, two;
+	int i;
+
+	if (setting(KSM "pages_to_scan", 10000) < 0)
+		SKIP("the host's kernel has no KSM");
+	start_filling(&one, FLAT32 "-m 32M --ksm");
+	start_filling(&two, FLAT32 "-m 32M --ksm");
+	setting(KSM "sleep_millisecs", 20);
+	setting(KSM "run", 1);
+	for (i = 0; i < 300 && setting(KSM "pages_sharing", -1) < 8000; i++)
+		usleep(100000);
+	EXPECT_GE(setting(KSM "pages_sharing", -1), 8000);
+	setting(KSM "run", 2);
+	setting(KSM "run", 0);
+	end_filling(&one);
+	end_filling(&two);
 }
 
 TEST(counters)
