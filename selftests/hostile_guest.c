@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Guests that do anything: random bytes as code in each mode, random MSRs, control registers,
- * ports and addresses.  The host stays sound, and each guest ends by an exit that has a name.
+ * ports and addresses, with the machine's devices in the kernel and without.  The host stays
+ * sound, and each guest ends by an exit that has a name.
  */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #define CODE_LEN	0x8000
 
 static volatile u32 seed;
+static u32 flags;		/* of the VMs */
 static u64 count[LODGE_EXIT_NR];
 
 static u32 rnd(void)
@@ -182,11 +185,21 @@ static void random_regs(struct vcpu *vcpu, u64 rip)
 	vcpu_set_regs(vcpu, &r);
 }
 
+static void any_message(struct vm *vm)
+{
+	struct lodge_msi msi = { .size = sizeof(msi), .data = rnd(),
+				 .address = 0xfee00000 | (rnd() & 0xfffff) };
+	struct lodge_gsi gsi = { .size = sizeof(gsi), .gsi = rnd() % 24, .level = rnd() % 2 };
+
+	EXPECT_OK(ioctl(vm->fd, LODGE_VM_MSI, &msi));
+	EXPECT_OK(ioctl(vm->fd, LODGE_VM_SET_GSI, &gsi));
+}
+
 /* Any bytes as code; exceptions lead into it again, where the mode makes that easy */
 static void random_code(void (*start)(struct vcpu *vcpu), u64 at)
 {
 	u64 end = now_ns() + MS * 1000000ull, rounds;
-	struct vm *vm = vm_create(0);
+	struct vm *vm = vm_create(flags);
 	struct vcpu *vcpu = vcpu_create(vm, 0);
 	struct lodge_events e = { .size = sizeof(e) };
 
@@ -204,6 +217,8 @@ static void random_code(void (*start)(struct vcpu *vcpu), u64 at)
 			vcpu_nmi(vcpu);
 		if (rnd() % 8 == 0)
 			vcpu_interrupt(vcpu, 16 + rnd() % 240);
+		if (flags && rnd() % 8 == 0)
+			any_message(vm);
 		run(vcpu, 300);
 		/* what waits for delivery may stay, or not */
 		if (rounds % 2)
@@ -250,20 +265,23 @@ static void start64(struct vcpu *vcpu)
 	random_regs(vcpu, GPA_SCRATCH + rnd() % CODE_LEN);
 }
 
-TEST(code_16)
-{
-	random_code(start16, CODE);
+#define MACHINE	(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS)
+
+/* One test without the machine, one with it */
+#define TEST_BOTH(name, statement)	\
+TEST(name)				\
+{					\
+	statement;			\
+}					\
+TEST(machine_##name)			\
+{					\
+	flags = MACHINE;		\
+	statement;			\
 }
 
-TEST(code_32)
-{
-	random_code(start32, CODE);
-}
-
-TEST(code_64)
-{
-	random_code(start64, GPA_SCRATCH);
-}
+TEST_BOTH(code_16, random_code(start16, CODE))
+TEST_BOTH(code_32, random_code(start32, CODE))
+TEST_BOTH(code_64, random_code(start64, GPA_SCRATCH))
 
 /* ---- guests that go on after what they did --------------------------------- */
 
@@ -426,7 +444,7 @@ static void back(struct guest_frame *f)
 
 static struct vcpu *new_guest(void (*fn)(void))
 {
-	struct vm *vm = vm_create(0);
+	struct vm *vm = vm_create(flags);
 
 	vm_handler(vm, X_PF, back);
 	vm_handler(vm, X_UD, back);
@@ -455,22 +473,7 @@ static void go_on(void (*fn)(void))
 	tell();
 }
 
-TEST(msrs)
-{
-	go_on(any_msr);
-}
-
-TEST(control_registers)
-{
-	go_on(any_cr);
-}
-
-TEST(ports)
-{
-	go_on(any_port);
-}
-
-TEST(addresses)
-{
-	go_on(any_address);
-}
+TEST_BOTH(msrs, go_on(any_msr))
+TEST_BOTH(control_registers, go_on(any_cr))
+TEST_BOTH(ports, go_on(any_port))
+TEST_BOTH(addresses, go_on(any_address))

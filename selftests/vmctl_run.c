@@ -63,6 +63,10 @@ PC_GUEST(firmware, ".code16\n"
 	 ".byte 0xe9; .word 0xf000 - 0xfff3\n"
 	 ".fill 0x1000 - (. - 1b), 1, 0");
 
+/* its stack and its interrupt table are where no memory is */
+PC_GUEST(lost, ".code32; lidt 1f - lost_start + 0x100000; mov $0xd0000000, %esp; ud2\n"
+	 "1: .word 0x7ff; .long 0xd0001000");
+
 static struct child c;
 static char dir[] = "/tmp/vmctl-test.XXXXXX";
 
@@ -185,6 +189,12 @@ TEST(triple_fault)
 	EXPECT_TRUE(has(c.error, "triple fault on CPU 0"));
 	EXPECT_TRUE(has(c.error, "rip 0000000000100000"));
 	EXPECT_TRUE(has(c.error, "cr0 11 "));
+}
+
+TEST(undeliverable)
+{
+	EXPECT_EQ(run(FLAT32, guest(lost)), 1);
+	EXPECT_TRUE(has(c.error, "where no memory is"));
 }
 
 TEST(unknown_instruction)

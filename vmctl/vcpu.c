@@ -76,6 +76,21 @@ static void memory_error(struct vcpu *cpu)
 		(unsigned long long)m->gpa, strerror(m->error));
 }
 
+/* VM-exit reason 48, EPT violation (SDM Vol 3D, appendix C) */
+#define EPT_VIOLATION	48
+
+static void internal_error(struct vcpu *cpu)
+{
+	struct lodge_run_fail *f = &cpu->run->fail;
+
+	if (f->exit_reason == EPT_VIOLATION)
+		vm_fail(cpu, "CPU %u could not deliver an exception or interrupt: the guest's stack or a descriptor table is where no memory is",
+			cpu->id);
+	else
+		vm_fail(cpu, "lodge has no answer to exit reason 0x%x of CPU %u, qualification 0x%llx",
+			f->exit_reason, cpu->id, (unsigned long long)f->qualification);
+}
+
 static void handle_exit(struct vcpu *cpu)
 {
 	struct lodge_run *run = cpu->run;
@@ -115,9 +130,7 @@ static void handle_exit(struct vcpu *cpu)
 			(unsigned long long)run->fail.qualification);
 		break;
 	case LODGE_EXIT_INTERNAL:
-		vm_fail(cpu, "lodge has no answer to exit reason 0x%x of CPU %u, qualification 0x%llx",
-			run->fail.exit_reason, cpu->id,
-			(unsigned long long)run->fail.qualification);
+		internal_error(cpu);
 		break;
 	default:
 		vm_fail(cpu, "CPU %u returned with reason %u, which vmctl does not know", cpu->id,

@@ -218,6 +218,7 @@ const char *exit_name(u32 reason)
 	static const char * const names[LODGE_EXIT_NR] = {
 		"NONE", "IO", "MMIO", "HLT", "IRQ_WINDOW", "HYPERCALL", "SHUTDOWN",
 		"DEBUG_EXIT", "FAIL_ENTRY", "UNKNOWN_INSN", "MEMORY_ERROR", "INTERNAL",
+		"SYSTEM",
 	};
 
 	return reason < LODGE_EXIT_NR ? names[reason] : "?";
