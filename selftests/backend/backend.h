@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One VM with one vCPU in 64-bit mode, on lodge or on KVM: what the benchmark and
+ * One VM with one vCPU, or two, in 64-bit mode, on lodge or on KVM: what the benchmark and
  * the tests of the two side by side need of a hypervisor, and no more.
  *
  * Guest memory begins at 0 and is mapped one to one. The guest code is copied to
@@ -18,6 +18,7 @@
 #define GUEST_ARGS	0x9000
 #define GUEST_CODE	0xa000
 #define GUEST_STACK	0x20000		/* top */
+#define GUEST_STACK2	0x18000		/* of a second vCPU */
 #define GUEST_DATA	0x20000		/* to the end: free for use */
 #define GUEST_MEM_SIZE	0x200000
 
@@ -88,11 +89,13 @@ struct machine {
  * struct entry - where the guest is to start
  * @start: a label of its code
  * @rdx: RDX
+ * @stack: its top, 0 for GUEST_STACK
  * @irqs: with interrupts enabled
  */
 struct entry {
 	const unsigned char *start;
 	__u64 rdx;
+	__u64 stack;
 	bool irqs;
 };
 
@@ -120,6 +123,7 @@ struct counts {
  * @kernel_port: a port that it handles in the kernel, read by the byte
  * @eoi_msr: MSR whose being written ends an interrupt, or 0
  * @create: VM, slots and a vCPU; @m has its memory already
+ * @add_vcpu: vCPU number 1 of @m's VM, as @second; mirror: machine_remove_vcpu()
  * @start: set the registers
  * @run: run until the guest writes PORT_DONE; 1 when a signal came instead
  * @set_immediate_exit: have @run return 1 at once
@@ -134,6 +138,7 @@ struct backend {
 	__u16 kernel_port;
 	__u32 eoi_msr;
 	int (*create)(struct machine *m);
+	int (*add_vcpu)(const struct machine *m, struct machine *second);
 	int (*start)(struct machine *m, const struct entry *entry);
 	int (*run)(struct machine *m);
 	void (*set_immediate_exit)(struct machine *m, bool on);
@@ -153,6 +158,7 @@ int machine_alloc_memory(struct machine *m, const struct guest_code *code, size_
 void machine_free_memory(struct machine *m);
 int machine_create(struct machine *m, const struct backend *be);
 void machine_destroy(struct machine *m);
+void machine_remove_vcpu(struct machine *m);
 int machine_port(struct machine *m, unsigned int port, void *data, unsigned int width);
 
 #endif /* __ASSEMBLER__ */

@@ -108,6 +108,19 @@ static int enable_apic(struct machine *m)
 	return CALL(m->vcpu, KVM_SET_LAPIC, &lapic);
 }
 
+static int create_vcpu(int kvm, struct machine *m, long id)
+{
+	m->vcpu = CALL(m->fd, KVM_CREATE_VCPU, id);
+	if (m->vcpu < 0)
+		return -1;
+	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (m->run == MAP_FAILED)
+		return fail("kvm: mmap of a vCPU: %s", strerror(errno));
+	if (set_cpuid(kvm, m) || set_sregs(m))
+		return -1;
+	return enable_apic(m);
+}
+
 static int create_with(int kvm, struct machine *m)
 {
 	struct kvm_enable_cap hypercall = {
@@ -123,26 +136,41 @@ static int create_with(int kvm, struct machine *m)
 	    add_slot(m, 0, 0, GUEST_MEM_SIZE, m->mem) ||
 	    (m->extra_size && add_slot(m, 1, EXTRA_GPA, m->extra_size, m->extra)))
 		return -1;
-	m->vcpu = CALL(m->fd, KVM_CREATE_VCPU, 0);
-	if (m->vcpu < 0)
-		return -1;
 	m->run_size = size;
-	m->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
-	if (m->run == MAP_FAILED)
-		return fail("kvm: mmap of a vCPU: %s", strerror(errno));
-	if (set_cpuid(kvm, m) || set_sregs(m))
-		return -1;
-	return enable_apic(m);
+	return create_vcpu(kvm, m, 0);
+}
+
+static int open_kvm(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	return kvm < 0 ? fail("kvm: /dev/kvm: %s", strerror(errno)) : kvm;
 }
 
 static int kvm_create(struct machine *m)
 {
-	int kvm, ret;
+	int kvm = open_kvm(), ret;
 
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
-		return fail("kvm: /dev/kvm: %s", strerror(errno));
+		return -1;
 	ret = create_with(kvm, m);
+	close(kvm);
+	return ret;
+}
+
+static int kvm_add_vcpu(const struct machine *m, struct machine *second)
+{
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	int kvm = open_kvm(), ret;
+
+	if (kvm < 0)
+		return -1;
+	*second = *m;
+	second->vcpu = -1;
+	second->run = MAP_FAILED;
+	ret = create_vcpu(kvm, second, 1);
+	if (!ret)
+		ret = CALL(second->vcpu, KVM_SET_MP_STATE, &mp);
 	close(kvm);
 	return ret;
 }
@@ -150,7 +178,7 @@ static int kvm_create(struct machine *m)
 static int kvm_start(struct machine *m, const struct entry *entry)
 {
 	struct kvm_regs regs = {
-		.rip = machine_guest_address(m, entry->start), .rsp = GUEST_STACK,
+		.rip = machine_guest_address(m, entry->start), .rsp = entry->stack ? entry->stack : GUEST_STACK,
 		.rdi = GUEST_ARGS, .rdx = entry->rdx, .rflags = entry->irqs ? 0x202 : 2,
 	};
 
@@ -215,6 +243,7 @@ const struct backend backend_kvm = {
 	.kernel_port = ELCR_PORT,
 	.eoi_msr = X2APIC_EOI_MSR,
 	.create = kvm_create,
+	.add_vcpu = kvm_add_vcpu,
 	.start = kvm_start,
 	.run = kvm_run,
 	.set_immediate_exit = kvm_set_immediate_exit,

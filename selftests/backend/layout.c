@@ -121,17 +121,23 @@ int machine_create(struct machine *m, const struct backend *be)
 	return be->create(m);
 }
 
-void machine_destroy(struct machine *m)
+/* A vCPU alone; the VM stays */
+void machine_remove_vcpu(struct machine *m)
 {
 	if (m->run != MAP_FAILED)
 		munmap(m->run, m->run_size);
 	if (m->vcpu >= 0)
 		close(m->vcpu);
+	m->vcpu = -1;
+	m->run = MAP_FAILED;
+}
+
+void machine_destroy(struct machine *m)
+{
+	machine_remove_vcpu(m);
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
-	m->vcpu = -1;
-	m->run = MAP_FAILED;
 }
 
 /**

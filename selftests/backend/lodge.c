@@ -58,13 +58,25 @@ static int set_sregs(struct machine *m)
 	return CALL(m->vcpu, LODGE_VCPU_SET_SREGS, &s);
 }
 
+static int create_vcpu(struct machine *m, __u32 id)
+{
+	struct lodge_create_vcpu vcpu = { .size = sizeof(vcpu), .id = id };
+
+	m->vcpu = CALL(m->fd, LODGE_VM_CREATE_VCPU, &vcpu);
+	if (m->vcpu < 0)
+		return -1;
+	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (m->run == MAP_FAILED)
+		return fail("lodge: mmap of a vCPU: %s", strerror(errno));
+	return set_sregs(m);
+}
+
 static int create_with(int lodge, struct machine *m)
 {
 	struct lodge_create_vm create = {
 		.size = sizeof(create),
 		.flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE,
 	};
-	struct lodge_create_vcpu vcpu = { .size = sizeof(vcpu) };
 	struct lodge_info info = { .size = sizeof(info) };
 
 	if (CALL(lodge, LODGE_GET_INFO, &info))
@@ -75,14 +87,8 @@ static int create_with(int lodge, struct machine *m)
 	if (add_slot(m, 0, 0, GUEST_MEM_SIZE, m->mem) ||
 	    (m->extra_size && add_slot(m, 1, EXTRA_GPA, m->extra_size, m->extra)))
 		return -1;
-	m->vcpu = CALL(m->fd, LODGE_VM_CREATE_VCPU, &vcpu);
-	if (m->vcpu < 0)
-		return -1;
 	m->run_size = info.run_size;
-	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
-	if (m->run == MAP_FAILED)
-		return fail("lodge: mmap of a vCPU: %s", strerror(errno));
-	return set_sregs(m);
+	return create_vcpu(m, 0);
 }
 
 static int lodge_create(struct machine *m)
@@ -97,13 +103,24 @@ static int lodge_create(struct machine *m)
 	return ret;
 }
 
+static int lodge_add_vcpu(const struct machine *m, struct machine *second)
+{
+	struct lodge_mp mp = { .size = sizeof(mp), .state = LODGE_MP_RUNNABLE };
+
+	*second = *m;
+	second->vcpu = -1;
+	second->run = MAP_FAILED;
+	return create_vcpu(second, 1) || CALL(second->vcpu, LODGE_VCPU_SET_MP, &mp) ? -1 : 0;
+}
+
 static int lodge_start(struct machine *m, const struct entry *entry)
 {
 	struct lodge_regs regs = {
 		.size = sizeof(regs), .rip = machine_guest_address(m, entry->start),
 		.rflags = entry->irqs ? 0x202 : 2,
 		.gpr = {
-			[LODGE_RSP] = GUEST_STACK, [LODGE_RDI] = GUEST_ARGS,
+			[LODGE_RSP] = entry->stack ? entry->stack : GUEST_STACK,
+			[LODGE_RDI] = GUEST_ARGS,
 			[LODGE_RDX] = entry->rdx,
 		},
 	};
@@ -179,6 +196,7 @@ const struct backend backend_lodge = {
 	.name = "lodge",
 	.kernel_port = DEBUG_CONSOLE_PORT,
 	.create = lodge_create,
+	.add_vcpu = lodge_add_vcpu,
 	.start = lodge_start,
 	.run = lodge_run,
 	.set_immediate_exit = lodge_set_immediate_exit,

@@ -130,6 +130,30 @@ guest_apic_setup:
 	cli
 	end_loop
 
+	/* to APIC 1, and sleep until it has answered */
+	loop	ipi_other
+	mov	$X2APIC_ICR, %ecx
+	mov	$GUEST_VECTOR, %eax
+	mov	$1, %edx
+	wrmsr
+	sti
+	hlt
+	cli
+	end_loop
+
+	/* The other side, without end */
+	.globl	guest_ipi_answer
+	.balign	16
+guest_ipi_answer:
+1:	sti
+	hlt
+	cli
+	mov	$X2APIC_ICR, %ecx
+	mov	$GUEST_VECTOR, %eax
+	xor	%edx, %edx
+	wrmsr
+	jmp	1b
+
 	loop	touch
 	movb	$1, (%rsi)
 	add	$4096, %rsi

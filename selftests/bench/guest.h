@@ -38,6 +38,7 @@ extern const unsigned char guest_empty[], guest_cpuid[], guest_inb[], guest_inl[
 extern const unsigned char guest_rdmsr[], guest_wrmsr[], guest_vmcall[];
 extern const unsigned char guest_write_cr8[], guest_read_cr8[];
 extern const unsigned char guest_apic_setup[], guest_ipi_self[], guest_deadline[];
+extern const unsigned char guest_ipi_other[], guest_ipi_answer[];
 extern const unsigned char guest_touch[], guest_hlt[], guest_first[];
 #endif
 

@@ -147,6 +147,14 @@ static int wake(struct machine *m, bool irq)
 	return ret;
 }
 
+static void stop_thread(struct machine *m, pthread_t thread, void **state)
+{
+	m->be->set_immediate_exit(m, true);
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, state);
+	m->be->set_immediate_exit(m, false);
+}
+
 /*
  * This thread wakes the vCPU's on the same CPU and yields; when it runs again, the
  * guest has taken the interrupt and halted once more.
@@ -172,11 +180,55 @@ static int measure_hlt(struct machine *m, const struct op *op, double *ticks)
 		ret = wake(m, op->irqs);
 	*ticks = (double)(rdtsc() - start) / op->n;
 
-	m->be->set_immediate_exit(m, true);
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, &state);
-	m->be->set_immediate_exit(m, false);
+	stop_thread(m, thread, &state);
 	return ret || (long)state < 0 ? -1 : 0;
+}
+
+/*
+ * Two vCPUs that wake each other and sleep meanwhile, on one CPU of the host: each half of
+ * a round is an IPI, the end of a HLT and a switch of threads.
+ */
+static int play(struct machine *m, const struct op *op)
+{
+	struct entry setup = { .start = guest_apic_setup, .stack = GUEST_STACK2 };
+	struct entry answer = { .start = guest_ipi_answer, .stack = GUEST_STACK2 };
+	struct machine second;
+	pthread_t thread;
+	void *state;
+	int ret = -1;
+
+	guest_args(m)->eoi_msr = X2APIC_EOI_MSR;
+	if (run_loop(m, guest_apic_setup, 0, 0))
+		return -1;
+	if (m->be->add_vcpu(m, &second) || m->be->start(&second, &setup) ||
+	    m->be->run(&second) || m->be->start(&second, &answer))
+		goto out;
+	if (pthread_create(&thread, NULL, run_halted, &second)) {
+		fail("no thread");
+		goto out;
+	}
+	/* it sleeps before the first */
+	ret = run_loop(m, op->loop, 1, 0);
+	if (!ret)
+		ret = run_loop(m, op->loop, op->n / 2, 0);
+	stop_thread(&second, thread, &state);
+	if ((long)state < 0)
+		ret = -1;
+out:
+	machine_remove_vcpu(&second);
+	return ret;
+}
+
+static int measure_ipi(struct machine *old, const struct op *op, double *ticks)
+{
+	struct machine m = *old;
+	int ret = machine_create(&m, old->be);
+
+	if (!ret)
+		ret = play(&m, op);
+	*ticks = (double)guest_args(&m)->ticks / op->n;
+	machine_destroy(&m);
+	return ret;
 }
 
 const struct op ops[] = {
@@ -194,6 +246,7 @@ const struct op ops[] = {
 	{ "mov to cr8", measure_cr8, guest_write_cr8, .n = 1000 },
 	{ "mov from cr8", measure_cr8, guest_read_cr8, .n = 1000 },
 	{ "IPI to self", measure_apic, guest_ipi_self, .n = 500, .target = 1500 },
+	{ "IPI to a sleeping vCPU", measure_ipi, guest_ipi_other, .n = 400, .fresh = true },
 	{ "TSC deadline, at once", measure_apic, guest_deadline, .n = 500, .target = 1500 },
 	{ "EPT fault, 4 KiB page present", measure_fault, guest_touch, .n = FAULT_PAGES,
 	  .target_ratio = 0.5 },
