@@ -19,6 +19,7 @@
 
 #include "mmu/notifier.h"
 
+struct iovec;
 struct lodge_dirty_log;
 struct lodge_slot;
 struct lodge_mem_slot;
@@ -92,6 +93,9 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
 int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
+int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
+		  unsigned int max);
+void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
 
 /**

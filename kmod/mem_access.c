@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mem_access.c - a guest's memory as the host reads, writes and logs it
+ */
+#include <linux/errno.h>
+#include <linux/lodge.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <asm/processor.h>
+
+#include "mem.h"
+#include "mmu/slots.h"
+
+/* The slot at gpa; the caller holds mem->srcu. */
+static struct lodge_mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
+{
+	struct lodge_mem_slot *slot;
+
+	rcu_read_lock();
+	slot = lodge_slots_find(rcu_dereference(mem->slots), gpa);
+	rcu_read_unlock();
+	return slot;
+}
+
+/* Aligned words are read and written at once, as the guest's processor would. */
+static int copy_in(void *buf, const void __user *from, size_t len)
+{
+	if (!((unsigned long)from & (len - 1))) {
+		switch (len) {
+		case 1:
+			return get_user(*(u8 *)buf, (const u8 __user *)from);
+		case 2:
+			return get_user(*(u16 *)buf, (const u16 __user *)from);
+		case 4:
+			return get_user(*(u32 *)buf, (const u32 __user *)from);
+		case 8:
+			return get_user(*(u64 *)buf, (const u64 __user *)from);
+		}
+	}
+	return copy_from_user(buf, from, len) ? -EFAULT : 0;
+}
+
+static int copy_out(void __user *to, const void *buf, size_t len)
+{
+	if (!((unsigned long)to & (len - 1))) {
+		switch (len) {
+		case 1:
+			return put_user(*(const u8 *)buf, (u8 __user *)to);
+		case 2:
+			return put_user(*(const u16 *)buf, (u16 __user *)to);
+		case 4:
+			return put_user(*(const u32 *)buf, (u32 __user *)to);
+		case 8:
+			return put_user(*(const u64 *)buf, (u64 __user *)to);
+		}
+	}
+	return copy_to_user(to, buf, len) ? -EFAULT : 0;
+}
+
+/**
+ * lodge_mem_read() - copy from guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @buf: result, undefined after an error
+ * @len: bytes; may span slots
+ *
+ * An aligned read of 1, 2, 4 or 8 bytes is atomic.
+ *
+ * Return: 0, LODGE_MEM_MMIO if some of it is in no slot, -EFAULT.
+ */
+int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
+{
+	struct lodge_mem_slot *slot;
+	int idx, ret = 0;
+	size_t n;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	for (; len && !ret; gpa += n, buf += n, len -= n) {
+		n = 0;
+		idx = srcu_read_lock(&mem->srcu);
+		slot = slot_at(mem, gpa);
+		if (slot) {
+			n = min_t(u64, len, slot->gpa + slot->len - gpa);
+			ret = copy_in(buf, (const void __user *)lodge_slot_hva(slot, gpa), n);
+		} else {
+			ret = LODGE_MEM_MMIO;
+		}
+		srcu_read_unlock(&mem->srcu, idx);
+	}
+	return ret;
+}
+
+/**
+ * lodge_mem_write() - copy to guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @buf: what to write
+ * @len: bytes; may span slots; after an error some may have been written
+ *
+ * An aligned write of 1, 2, 4 or 8 bytes is atomic.  Pages are logged as dirty.
+ *
+ * Return: 0, LODGE_MEM_MMIO if some of it is in no slot or a read-only one,
+ * -EFAULT.
+ */
+int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len)
+{
+	struct lodge_mem_slot *slot;
+	int idx, ret = 0;
+	size_t n;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	for (; len && !ret; gpa += n, buf += n, len -= n) {
+		n = 0;
+		idx = srcu_read_lock(&mem->srcu);
+		slot = slot_at(mem, gpa);
+		if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
+			n = min_t(u64, len, slot->gpa + slot->len - gpa);
+			ret = copy_out((void __user *)lodge_slot_hva(slot, gpa), buf, n);
+			/* after the write: marked before, it could be missed */
+			lodge_slot_mark(slot, gpa, n);
+		} else {
+			ret = LODGE_MEM_MMIO;
+		}
+		srcu_read_unlock(&mem->srcu, idx);
+	}
+	return ret;
+}
+
+static bool cmpxchg_ok(gpa_t gpa, unsigned int len)
+{
+	/* the kernel does not survive a split lock of its own where they are detected */
+	unsigned int within = boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ? 64 : PAGE_SIZE;
+
+	return (len == 1 || len == 2 || len == 4 || len == 8) && gpa % within + len <= within;
+}
+
+/* A locked compare-and-exchange of user memory: 0, 1 if it differed, -EFAULT. */
+static int cmpxchg_user(unsigned long hva, u64 *old, u64 new, unsigned int len)
+{
+	int ret = -EFAULT;
+
+	if (!access_ok((void __user *)hva, len))
+		return ret;
+	switch (len) {
+	case 1: {
+		u8 val = *old;
+
+		ret = __try_cmpxchg_user((u8 __user *)hva, &val, (u8)new, efault1);
+		*old = val;
+		break;
+	}
+	case 2: {
+		u16 val = *old;
+
+		ret = __try_cmpxchg_user((u16 __user *)hva, &val, (u16)new, efault2);
+		*old = val;
+		break;
+	}
+	case 4: {
+		u32 val = *old;
+
+		ret = __try_cmpxchg_user((u32 __user *)hva, &val, (u32)new, efault4);
+		*old = val;
+		break;
+	}
+	case 8:
+		ret = __try_cmpxchg_user((u64 __user *)hva, old, new, efault8);
+		break;
+	}
+	return ret;
+}
+
+/**
+ * lodge_mem_cmpxchg() - LOCK CMPXCHG on guest memory; may sleep
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @old: value expected; replaced by the value found if that differs
+ * @new: value to store
+ * @len: 1, 2, 4 or 8 bytes, within one page
+ *
+ * Atomic against the guest, other callers and user space.
+ *
+ * Return: 0, and it was stored if *@old is as before; LODGE_MEM_MMIO, -EFAULT,
+ * or -EINVAL for an operand that cannot be: another @len, across pages, or
+ * across cache lines on a host whose processor forbids the kernel such locks.
+ */
+int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len)
+{
+	struct lodge_mem_slot *slot;
+	int idx, ret;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	if (!cmpxchg_ok(gpa, len))
+		return -EINVAL;
+	idx = srcu_read_lock(&mem->srcu);
+	slot = slot_at(mem, gpa);
+	if (slot && !(slot->flags & LODGE_SLOT_READONLY)) {
+		ret = cmpxchg_user(lodge_slot_hva(slot, gpa), old, new, len);
+		if (!ret)
+			lodge_slot_mark(slot, gpa, len);
+		ret = min(ret, 0);
+	} else {
+		ret = LODGE_MEM_MMIO;
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret;
+}
+
+/**
+ * lodge_mem_swap_byte() - exchange a byte of guest memory, if its page is at hand
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @byte: to write; replaced by what was there
+ *
+ * For a vCPU's thread with interrupts off, also inside a window; CR2 may change.
+ * Not atomic against others that write to the byte.
+ *
+ * Return: 0, or -EFAULT, with nothing written: no memory, or one to sleep for.
+ */
+int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
+{
+	int idx = srcu_read_lock(&mem->srcu), ret = -EFAULT;
+	struct lodge_mem_slot *slot = slot_at(mem, gpa);
+	u8 __user *at, old;
+
+	if (slot && !(slot->flags & LODGE_SLOT_READONLY) && current->mm == mem->mmu.mm) {
+		at = (u8 __user *)lodge_slot_hva(slot, gpa);
+		pagefault_disable();
+		ret = get_user(old, at);
+		if (!ret && old != *byte)
+			ret = put_user(*byte, at);
+		pagefault_enable();
+		if (!ret) {
+			lodge_slot_mark(slot, gpa, 1);
+			*byte = old;
+		}
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret;
+}
+
+/**
+ * lodge_mem_iov() - the owner's addresses of guest memory
+ * @mem: of the calling process
+ * @gpa: guest-physical address
+ * @len: bytes; may span slots
+ * @write: they are to be written to
+ * @iov: result: pieces in order, one for each slot that @len spans; undefined after
+ *	an error
+ * @max: pieces that fit
+ *
+ * Nothing is accessed and nothing is kept: after a change of slots the pieces are
+ * the owner's memory still, but not the guest's any more.  Whoever writes there tells
+ * lodge_mem_log().
+ *
+ * Return: the number of pieces, 0 if @len is; -EFAULT if some of it is in no slot, or
+ * in a read-only one and @write; -E2BIG if there are more than @max.
+ */
+int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
+		  unsigned int max)
+{
+	struct lodge_mem_slot *slot;
+	unsigned int nr = 0;
+	int idx, ret = 0;
+	size_t n;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	idx = srcu_read_lock(&mem->srcu);
+	for (; len; gpa += n, len -= n) {
+		slot = slot_at(mem, gpa);
+		if (!slot || (write && slot->flags & LODGE_SLOT_READONLY)) {
+			ret = -EFAULT;
+			break;
+		}
+		if (nr == max) {
+			ret = -E2BIG;
+			break;
+		}
+		n = min_t(u64, len, slot->gpa + slot->len - gpa);
+		iov[nr].iov_base = (void __user *)lodge_slot_hva(slot, gpa);
+		iov[nr++].iov_len = n;
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret ?: nr;
+}
+
+/**
+ * lodge_mem_log() - log guest memory as written to
+ * @mem: any
+ * @gpa: guest-physical address
+ * @len: bytes; ends early where there is no slot any more
+ *
+ * After the write: before it, it could be missed.  Does not sleep.
+ */
+void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len)
+{
+	int idx = srcu_read_lock(&mem->srcu);
+	struct lodge_mem_slot *slot;
+	size_t n;
+
+	for (; len; gpa += n, len -= n) {
+		slot = slot_at(mem, gpa);
+		if (!slot)
+			break;
+		n = min_t(u64, len, slot->gpa + slot->len - gpa);
+		lodge_slot_mark(slot, gpa, n);
+	}
+	srcu_read_unlock(&mem->srcu, idx);
+}
+
+/**
+ * lodge_mem_mark_dirty() - log a page as written to
+ * @mem: any
+ * @gpa: guest-physical address; nothing happens if it is in no slot with a log
+ *
+ * For each record of page-modification logging.  Does not sleep; interrupts
+ * may be off.
+ */
+void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa)
+{
+	struct lodge_mem_slot *slot;
+	int idx = srcu_read_lock(&mem->srcu);
+
+	slot = slot_at(mem, gpa);
+	if (slot)
+		lodge_slot_mark(slot, gpa & PAGE_MASK, PAGE_SIZE);
+	srcu_read_unlock(&mem->srcu, idx);
+}
