@@ -22,6 +22,7 @@
 
 #include "chardev.h"
 #include "main.h"
+#include "registry.h"
 #include "state.h"
 #include "vm.h"
 #include "vmx/caps.h"
@@ -173,6 +174,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
 
+	lodge_registry_closing(vcpu->vm);
 	lodge_vm_remove_vcpu(vcpu->vm, vcpu);
 	lodge_vcpu_destroy(vcpu);
 	return 0;
@@ -294,6 +296,11 @@ static long vm_console(void *object, void *arg)
 	return fd;
 }
 
+static long vm_end(void *object, void *arg)
+{
+	return lodge_registry_set_end(object, arg);
+}
+
 static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_SET_SLOT, struct lodge_slot, false, false, vm_set_slot),
 	CALL(LODGE_VM_GET_DIRTY, struct lodge_dirty_log, false, false, vm_get_dirty),
@@ -301,6 +308,7 @@ static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_SET_GSI, struct lodge_gsi, false, false, vm_set_gsi),
 	CALL(LODGE_VM_MSI, struct lodge_msi, false, false, vm_msi),
 	CALL(LODGE_VM_CONSOLE, struct lodge_open_console, false, false, vm_console),
+	CALL(LODGE_VM_END, struct lodge_vm_end, false, false, vm_end),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)
@@ -317,6 +325,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 
 static int vm_release(struct inode *inode, struct file *file)
 {
+	lodge_registry_closing(file->private_data);
 	lodge_vm_put(file->private_data);
 	return 0;
 }

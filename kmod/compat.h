@@ -64,6 +64,15 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #include <trace/events/ipi.h>
 #endif
 
+/* ---- generic netlink ------------------------------------------------------ */
+
+/* With <net/genetlink.h>: the attributes of a dump's request */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define compat_genl_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
+#else
+#define compat_genl_dump_attrs(cb)	(genl_dumpit_info(cb)->info.attrs)
+#endif
+
 /* ---- speculative-execution defences -------------------------------------- */
 
 #ifdef X86_FEATURE_CLEAR_BHB_VMEXIT

@@ -6,6 +6,7 @@
 
 #include "chardev.h"
 #include "main.h"
+#include "netlink.h"
 #include "vmx/caps.h"
 #include "vmx/cpu.h"
 #include "vmx/spec.h"
@@ -59,11 +60,16 @@ static int __init lodge_init(void)
 	err = vmx_vmcs_init();
 	if (err)
 		goto err_cpu;
-	err = lodge_chardev_init();
+	err = lodge_netlink_init();
 	if (err)
 		goto err_vmcs;
+	err = lodge_chardev_init();
+	if (err)
+		goto err_netlink;
 	return 0;
 
+err_netlink:
+	lodge_netlink_exit();
 err_vmcs:
 	vmx_vmcs_exit();
 err_cpu:
@@ -74,6 +80,7 @@ err_cpu:
 static void __exit lodge_exit(void)
 {
 	lodge_chardev_exit();
+	lodge_netlink_exit();
 	vmx_vmcs_exit();
 	vmx_cpu_exit();
 }

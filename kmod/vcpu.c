@@ -16,8 +16,10 @@
 
 #include "alloc.h"
 #include "compat.h"
+#include "control.h"
 #include "events.h"
 #include "guestwork.h"
+#include "registry.h"
 #include "vm.h"
 #include "vmx/vmx.h"
 #include "x86/cr.h"
@@ -145,6 +147,11 @@ static int wait_runnable(struct lodge_vcpu *vcpu)
 	return 0;
 }
 
+static bool told_to_stop(const struct lodge_vcpu *vcpu)
+{
+	return test_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+}
+
 /* With the VM's consent a halted vCPU waits in the kernel; else it is user space's matter */
 static noinline int before_entry(struct lodge_vcpu *vcpu)
 {
@@ -161,6 +168,11 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 	}
 	/* preempted by the kernel, where it does that by itself */
 	lodge_pv_resumed(vcpu);
+	if (unlikely(told_to_stop(vcpu))) {
+		err = lodge_control_heed(vcpu);
+		if (err != LODGE_NEXT_ENTER)
+			return err;
+	}
 	if (READ_ONCE(vcpu->requests)) {
 		err = lodge_events_handle(vcpu);
 		if (err)
@@ -171,7 +183,7 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 	lodge_pv_pausing(vcpu);
 	do {
 		err = wait_runnable(vcpu);
-	} while (!err && READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE);
+	} while (!err && READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE && !told_to_stop(vcpu));
 	lodge_pv_resumed(vcpu);
 	return err ? err : LODGE_NEXT_ENTER;
 }
@@ -213,6 +225,7 @@ static void note_thread(struct lodge_vcpu *vcpu)
 
 	if (likely(old == task_pid(current)))
 		return;
+	lodge_registry_started(vcpu->vm);
 	rcu_assign_pointer(vcpu->thread, get_pid(task_pid(current)));
 	if (old)
 		synchronize_rcu();

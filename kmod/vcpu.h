@@ -55,6 +55,7 @@ enum lodge_request {
 	LODGE_REQ_PV_CLOCK,	/* write the paravirtual clock's page */
 	LODGE_REQ_PV_STEAL,	/* write the steal-time record */
 	LODGE_REQ_PV_EOI,	/* find out whether the guest has ended its interrupt */
+	LODGE_REQ_CONTROL,	/* look at lodge_vm.control; not taken by lodge_events_handle() */
 	LODGE_REQ_LOG_MSR,	/* tell of an MSR that there is not; lodge_vcpu.msr.unknown */
 };
 
@@ -114,7 +115,8 @@ struct lodge_exception {
  *	which is left to interrupts that bypass it (ExtINT, LODGE_VCPU_INTERRUPT)
  * @mp_state: enum lodge_mp_state [a]
  * @thread: that ran it last; written under @lock, read under RCU
- * @wait: where a halted vCPU sleeps
+ * @wait: where a halted or paused vCPU sleeps
+ * @paused: it sleeps since its VM is paused; written under @lock
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
  *
@@ -158,6 +160,7 @@ struct lodge_vcpu {
 	u32 mp_state;
 	struct pid __rcu *thread;
 	struct rcuwait wait;
+	bool paused;
 
 	struct lodge_insn_state insn;
 	u64 stats[LODGE_NR_STATS];

@@ -16,8 +16,11 @@
 #include <asm/msr.h>
 
 #include "alloc.h"
+#include "control.h"
 #include "dev/debugport.h"
 #include "events.h"
+#include "mmu/slots.h"
+#include "registry.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -113,7 +116,8 @@ static void detach_devices(struct lodge_vm *vm)
  *
  * The VM's memory is that of the calling process.
  *
- * Return: the VM with one reference, or an ERR_PTR: -EINVAL, -ENOMEM, -EINTR.
+ * Return: the VM with one reference, or an ERR_PTR: -EINVAL, -ENOMEM, -EINTR, -EUSERS if the
+ * user has as many as he may.
  */
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 {
@@ -140,8 +144,13 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	err = lodge_mem_init(&vm->mem, &mem_ops, &ept);
 	if (err)
 		goto err_detach;
+	err = lodge_registry_add(vm);
+	if (err)
+		goto err_mem;
 	return vm;
 
+err_mem:
+	lodge_mem_destroy(&vm->mem);
 err_detach:
 	detach_devices(vm);
 	kfree(vm);
@@ -152,6 +161,7 @@ static void release(struct kref *ref)
 {
 	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
 
+	lodge_registry_remove(vm);
 	lodge_mem_destroy(&vm->mem);
 	detach_devices(vm);
 	kfree(vm);
@@ -190,10 +200,61 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 	if (!rcu_access_pointer(vm->vcpus[vcpu->id])) {
 		rcu_assign_pointer(vm->vcpus[vcpu->id], vcpu);
 		lodge_events_publish(vcpu);
+		lodge_control_publish(vcpu);
+		vm->vcpu_ids |= BIT_ULL(vcpu->id);
 		err = 0;
 	}
 	mutex_unlock(&vm->lock);
 	return err;
+}
+
+static void add_stats(u64 *sum, const struct lodge_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < LODGE_NR_STATS; i++)
+		sum[i] += READ_ONCE(vcpu->stats[i]);
+}
+
+/**
+ * lodge_vm_stats - counters of all vCPUs, also of those that have gone
+ * @vm: the VM
+ * @sum: LODGE_NR_STATS counters
+ */
+void lodge_vm_stats(struct lodge_vm *vm, u64 *sum)
+{
+	unsigned int i;
+
+	mutex_lock(&vm->lock);
+	memcpy(sum, vm->record->stats, sizeof(vm->record->stats));
+	for (i = 0; i < LODGE_MAX_VCPUS; i++) {
+		struct lodge_vcpu *vcpu = rcu_dereference_protected(vm->vcpus[i],
+								    lockdep_is_held(&vm->lock));
+
+		if (vcpu)
+			add_stats(sum, vcpu);
+	}
+	mutex_unlock(&vm->lock);
+}
+
+/**
+ * lodge_vm_memory - how much memory the guest has
+ * @vm: the VM
+ *
+ * Return: bytes in slots.
+ */
+u64 lodge_vm_memory(struct lodge_vm *vm)
+{
+	const struct lodge_mem_slots *slots;
+	unsigned int i;
+	u64 sum = 0;
+
+	rcu_read_lock();
+	slots = rcu_dereference(vm->mem.slots);
+	for (i = 0; slots && i < slots->nr; i++)
+		sum += slots->slot[i]->len;
+	rcu_read_unlock();
+	return sum;
 }
 
 /**
@@ -204,6 +265,7 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 {
 	mutex_lock(&vm->lock);
+	add_stats(vm->record->stats, vcpu);
 	RCU_INIT_POINTER(vm->vcpus[vcpu->id], NULL);
 	mutex_unlock(&vm->lock);
 }

@@ -30,11 +30,14 @@
  * @memory: device memory handled in the kernel [I]
  * @machine: interrupt controllers and chipset, NULL without LODGE_VM_MACHINE [I]
  * @exit_code: written to the debug exit port, by vCPUs
+ * @record: what others see of the VM, which lives as long at least [I]
+ * @control: what others want of the VM, bits by enum lodge_control [a]
+ * @vcpu_ids: a bit for each vCPU there ever was [L]
  * @lock: guards the growth of @vcpus
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
  *	goes, after which nobody kicks it [L]
  *
- * [I] constant after creation, [L] @lock to write.
+ * [I] constant after creation, [L] @lock to write, [a] atomic.
  */
 struct lodge_vm {
 	struct kref ref;
@@ -50,6 +53,9 @@ struct lodge_vm {
 	struct lodge_bus bus;
 	struct lodge_bus memory;
 	struct lodge_machine *machine;
+	struct lodge_record *record;
+	unsigned long control;
+	u64 vcpu_ids;
 	struct mutex lock;
 	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];
 };
@@ -60,5 +66,7 @@ void lodge_vm_put(struct lodge_vm *vm);
 int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_kick_all(struct lodge_vm *vm);
+u64 lodge_vm_memory(struct lodge_vm *vm);
+void lodge_vm_stats(struct lodge_vm *vm, u64 *sum);
 
 #endif /* LODGE_VM_H */

@@ -125,6 +125,30 @@ void lodge_console_unget(struct lodge_console *con, unsigned int n)
 	raw_spin_unlock_irqrestore(&con->lock, flags);
 }
 
+/**
+ * lodge_console_last - the last of what the device wrote, whether it was read or not
+ * @con: the console
+ * @buf: LODGE_CONSOLE_OUT_SIZE bytes
+ * @end: bytes ever written, modulo 2^32
+ *
+ * Return: bytes at @buf.
+ */
+u32 lodge_console_last(struct lodge_console *con, u8 *buf, u32 *end)
+{
+	unsigned long flags;
+	u32 len, from, first;
+
+	raw_spin_lock_irqsave(&con->lock, flags);
+	*end = con->out_head;
+	len = min_t(u32, con->out_head, OUT_SIZE);
+	from = (con->out_head - len) % OUT_SIZE;
+	first = min_t(u32, len, OUT_SIZE - from);
+	memcpy(buf, con->out + from, first);
+	memcpy(buf + first, con->out, len - first);
+	raw_spin_unlock_irqrestore(&con->lock, flags);
+	return len;
+}
+
 static enum hrtimer_restart delay_over(struct hrtimer *timer)
 {
 	struct lodge_console *con = container_of(timer, struct lodge_console, delay);

@@ -73,6 +73,9 @@ bool lodge_console_put(struct lodge_console *con, u8 byte);
 unsigned int lodge_console_get(struct lodge_console *con, u8 *buf, unsigned int n);
 void lodge_console_unget(struct lodge_console *con, unsigned int n);
 
+/* anybody's */
+u32 lodge_console_last(struct lodge_console *con, u8 *buf, u32 *end);
+
 /**
  * lodge_console_has_input - is there something to get?
  * @con: the console

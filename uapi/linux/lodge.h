@@ -150,6 +150,7 @@ struct lodge_create_vm {
 #define LODGE_VM_SET_GSI	LODGE_IOC(0x13)
 #define LODGE_VM_MSI		LODGE_IOC(0x14)
 #define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
+#define LODGE_VM_END		LODGE_IOC(0x1f)
 
 /* struct lodge_slot.flags */
 #define LODGE_SLOT_READONLY	(1U << 0)	/* guest writes exit as MMIO */
@@ -262,6 +263,47 @@ struct lodge_open_console {
 	__u32 which;
 	__u32 flags;
 	__u32 pad;
+};
+
+/* How a VM ended */
+enum lodge_end_reason {
+	LODGE_END_NONE,			/* it has not */
+	LODGE_END_POWEROFF,
+	LODGE_END_RESET,
+	LODGE_END_PANIC,		/* pvpanic */
+	LODGE_END_EXIT,			/* the debug exit port */
+	LODGE_END_TRIPLE_FAULT,
+	LODGE_END_ERROR,		/* it could not go on */
+	LODGE_END_TIMEOUT,
+	LODGE_END_SIGNAL,		/* its program was told to end */
+	LODGE_END_USER,			/* its user ended it at its terminal */
+	LODGE_END_KILLED,		/* by netlink, or with its process */
+	LODGE_END_CLOSED,		/* its descriptors were closed, and nothing told */
+	LODGE_END_NR
+};
+
+/* struct lodge_vm_end.flags */
+#define LODGE_VM_END_KEEP	(1U << 0)	/* keep a record when it is gone */
+#define LODGE_VM_END_RESTARTS	(1U << 1)	/* with KEEP: the next VM of this process with this
+						 * name is the same one, started again
+						 */
+
+/**
+ * struct lodge_vm_end - tell how the VM ended (LODGE_VM_END)
+ * @size: sizeof(struct lodge_vm_end)
+ * @reason: enum lodge_end_reason, not LODGE_END_NONE
+ * @status: exit status, below 256
+ * @flags: LODGE_VM_END_*
+ *
+ * Counts when the last descriptor of the VM is closed; until then it may be called
+ * again.  Without it a VM whose process dies by a signal leaves a record, and
+ * one whose descriptors are closed leaves none.
+ */
+struct lodge_vm_end {
+	__u32 size;
+	__u32 reason;
+	__u32 status;
+	__u32 flags;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */
@@ -600,8 +642,9 @@ enum lodge_exit_reason {
 /* struct lodge_run_system.type */
 enum lodge_system_event {
 	LODGE_SYSTEM_POWEROFF,		/* ACPI S5 */
-	LODGE_SYSTEM_RESET,		/* port 0xcf9, i8042, ACPI reset register */
+	LODGE_SYSTEM_RESET,		/* port 0xcf9, i8042, ACPI reset register; or by netlink */
 	LODGE_SYSTEM_PANIC,		/* pvpanic: the kernel has panicked */
+	LODGE_SYSTEM_KILL,		/* by netlink; each further LODGE_VCPU_RUN returns it too */
 	LODGE_SYSTEM_NR
 };
 

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What others may have a VM do: pause, go on, stop, reset, end.
+ *
+ * lodge_vm.control says what is wanted; each vCPU is told by a request to look at it
+ * before it enters the guest the next time.  The request stays while the VM is
+ * paused or killed, so that a vCPU which leaves LODGE_VCPU_RUN for a signal
+ * looks again when it comes back.
+ */
+#include <linux/errno.h>
+#include <linux/rcupdate.h>
+#include <linux/rcuwait.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "control.h"
+#include "registry.h"
+#include "x86/pv.h"
+
+static void tell_vcpus(struct lodge_vm *vm)
+{
+	unsigned int i;
+
+	/* pairs with lodge_control_publish(): a vCPU is found here, or finds the bits there */
+	smp_mb();
+	rcu_read_lock();
+	for (i = 0; i < LODGE_MAX_VCPUS; i++) {
+		struct lodge_vcpu *vcpu = rcu_dereference(vm->vcpus[i]);
+
+		if (!vcpu)
+			continue;
+		set_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+		/* as in lodge_vcpu_interrupt() */
+		smp_mb__after_atomic();
+		lodge_vcpu_kick(vcpu);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * lodge_control_pause - have a VM wait
+ * @vm: with a reference
+ *
+ * When this returns no vCPU is in the guest.  The guest's time goes on.
+ *
+ * Return: 0, or -EALREADY if it is paused.
+ */
+int lodge_control_pause(struct lodge_vm *vm)
+{
+	if (test_and_set_bit(LODGE_CONTROL_PAUSE, &vm->control))
+		return -EALREADY;
+	tell_vcpus(vm);
+	lodge_vm_kick_all(vm);
+	lodge_registry_tell(vm, LODGE_VM_EVENT_PAUSED);
+	return 0;
+}
+
+/**
+ * lodge_control_resume - undo lodge_control_pause()
+ * @vm: with a reference
+ *
+ * Return: 0, or -EALREADY if it is not paused.
+ */
+int lodge_control_resume(struct lodge_vm *vm)
+{
+	if (!test_and_clear_bit(LODGE_CONTROL_PAUSE, &vm->control))
+		return -EALREADY;
+	tell_vcpus(vm);
+	lodge_registry_tell(vm, LODGE_VM_EVENT_RESUMED);
+	return 0;
+}
+
+/**
+ * lodge_control_stop - ask the guest to power off
+ * @vm: with a reference
+ *
+ * Return: 0, -ENODEV if it has no power button, -EBUSY while it is paused.
+ */
+int lodge_control_stop(struct lodge_vm *vm)
+{
+	if (!vm->machine)
+		return -ENODEV;
+	if (lodge_control_paused(vm))
+		return -EBUSY;
+	lodge_pm_press_button(&vm->machine->pm);
+	return 0;
+}
+
+/**
+ * lodge_control_reset - have one LODGE_VCPU_RUN return with LODGE_SYSTEM_RESET
+ * @vm: with a reference; paused, it does so when it is resumed
+ */
+void lodge_control_reset(struct lodge_vm *vm)
+{
+	set_bit(LODGE_CONTROL_RESET, &vm->control);
+	tell_vcpus(vm);
+}
+
+/**
+ * lodge_control_kill - have every LODGE_VCPU_RUN return with LODGE_SYSTEM_KILL from now on
+ * @vm: with a reference; it may be paused
+ */
+void lodge_control_kill(struct lodge_vm *vm)
+{
+	set_bit(LODGE_CONTROL_KILL, &vm->control);
+	tell_vcpus(vm);
+	lodge_vm_kick_all(vm);
+}
+
+/**
+ * lodge_control_publish - a vCPU that comes late heeds what its VM was told before
+ * @vcpu: in its VM's table
+ */
+void lodge_control_publish(struct lodge_vcpu *vcpu)
+{
+	/* pairs with tell_vcpus() */
+	smp_mb();
+	if (READ_ONCE(vcpu->vm->control))
+		set_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+}
+
+static int leave(struct lodge_vcpu *vcpu, enum lodge_system_event type)
+{
+	vcpu->run->exit_reason = LODGE_EXIT_SYSTEM;
+	vcpu->run->system = (struct lodge_run_system){ .type = type };
+	return LODGE_NEXT_USER;
+}
+
+/* Until the VM is told something else; 0 or -EINTR */
+static int wait_paused(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	int err;
+
+	WRITE_ONCE(vcpu->paused, true);
+	lodge_pv_pausing(vcpu);
+	err = rcuwait_wait_event(&vcpu->wait, !lodge_control_paused(vm) ||
+				 test_bit(LODGE_CONTROL_KILL, &vm->control),
+				 TASK_INTERRUPTIBLE);
+	lodge_pv_resumed(vcpu);
+	WRITE_ONCE(vcpu->paused, false);
+	return err ? -EINTR : 0;
+}
+
+/**
+ * lodge_control_heed - LODGE_REQ_CONTROL: do what the VM is told
+ * @vcpu: locked, outside a window, nothing of an instruction left to do; sleeps
+ *
+ * Return: LODGE_NEXT_ENTER, LODGE_NEXT_USER with an exit filled in, or -EINTR.
+ */
+int lodge_control_heed(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+
+	for (;;) {
+		clear_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+		/* cleared before the look: who changes the bits after it asks again */
+		smp_mb__after_atomic();
+		if (test_bit(LODGE_CONTROL_KILL, &vm->control)) {
+			set_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+			return leave(vcpu, LODGE_SYSTEM_KILL);
+		}
+		if (lodge_control_paused(vm)) {
+			/* for the time after a signal */
+			set_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+			if (wait_paused(vcpu))
+				return -EINTR;
+			continue;
+		}
+		return test_and_clear_bit(LODGE_CONTROL_RESET, &vm->control) ?
+		       leave(vcpu, LODGE_SYSTEM_RESET) : LODGE_NEXT_ENTER;
+	}
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: policies, operations, who asks, events.
+ *
+ * Operations run in parallel; the registry's lock is all that they take.
+ */
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/user_namespace.h>
+#include <net/genetlink.h>
+#include <net/netns/generic.h>
+#include <net/sock.h>
+
+#include "compat.h"
+#include "netlink.h"
+#include "vcpu.h"
+
+enum group { GROUP_EVENTS };
+
+/* ---- who asks ------------------------------------------------------------ */
+
+/**
+ * lodge_netlink_caller - whose VMs a message may be about
+ * @skb: the message, in its sender's context
+ * @who: filled in
+ *
+ * VMs of his own has who is now what he was when he opened the socket: else one might have a
+ * program with another user's rights write to it.
+ */
+void lodge_netlink_caller(struct sk_buff *skb, struct lodge_caller *who)
+{
+	struct sock *sk = NETLINK_CB(skb).sk;
+	const struct cred *opener = sk->sk_socket->file->f_cred;
+
+	*who = (struct lodge_caller){
+		.uid = INVALID_UID, .user_ns = opener->user_ns, .net = sock_net(sk), .skb = skb,
+	};
+	if (uid_eq(opener->euid, current_euid()) && opener->user_ns == current_user_ns())
+		who->uid = opener->euid;
+}
+
+/**
+ * lodge_netlink_find - the record that an attribute names
+ * @skb: the message, in its sender's context
+ * @attr: a VM's number, or NULL
+ * @extack: told what is wrong
+ *
+ * Return: the record with a reference, or an ERR_PTR: -EINVAL, -ENOENT.
+ */
+struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr,
+					struct netlink_ext_ack *extack)
+{
+	struct lodge_record *record;
+	struct lodge_caller who;
+
+	if (!attr) {
+		NL_SET_ERR_MSG(extack, "the number of a VM is missing");
+		return ERR_PTR(-EINVAL);
+	}
+	lodge_netlink_caller(skb, &who);
+	record = lodge_registry_find(&who, nla_get_u32(attr));
+	if (!record) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "there is no such VM");
+		return ERR_PTR(-ENOENT);
+	}
+	return record;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/**
+ * lodge_netlink_reply - answer a request with one message
+ * @info: the request
+ * @room: bytes for attributes
+ * @fill: puts them, returns 0 or an errno
+ * @what: its argument
+ *
+ * Return: 0, -ENOMEM, -EMSGSIZE, or what netlink returned.
+ */
+int lodge_netlink_reply(struct genl_info *info, size_t room, lodge_netlink_fill fill,
+			const void *what)
+{
+	struct sk_buff *skb = genlmsg_new(room, GFP_KERNEL);
+	void *header;
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	header = genlmsg_put_reply(skb, info, &lodge_netlink_family, 0, info->genlhdr->cmd);
+	err = header ? fill(skb, what) : -EMSGSIZE;
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	genlmsg_end(skb, header);
+	return genlmsg_reply(skb, info);
+}
+
+/**
+ * lodge_netlink_add - add a message to a dump
+ * @skb: where it goes
+ * @cb: the dump
+ * @cmd: LODGE_CMD_*
+ * @fill: as in lodge_netlink_reply()
+ * @what: its argument
+ *
+ * Return: 0, or -EMSGSIZE if there was no room, and nothing was added.
+ */
+int lodge_netlink_add(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		      lodge_netlink_fill fill, const void *what)
+{
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   &lodge_netlink_family, NLM_F_MULTI, cmd);
+
+	if (!header)
+		return -EMSGSIZE;
+	genl_dump_check_consistent(cb, header);
+	if (fill(skb, what)) {
+		genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}
+
+static struct lodge_dump *dump_of(struct netlink_callback *cb)
+{
+	BUILD_BUG_ON(sizeof(struct lodge_dump) > sizeof(cb->ctx));
+	return (struct lodge_dump *)cb->ctx;
+}
+
+static void start(struct netlink_callback *cb, u32 vm)
+{
+	struct lodge_caller who;
+
+	lodge_netlink_caller(cb->skb, &who);
+	*dump_of(cb) = (struct lodge_dump){ .uid = who.uid, .vm = vm };
+}
+
+/**
+ * lodge_netlink_dump_start - begin a dump of VMs, in its sender's context
+ * @cb: the dump
+ *
+ * Return: 0 or -EINVAL.
+ */
+int lodge_netlink_dump_start(struct netlink_callback *cb)
+{
+	struct nlattr *attr = compat_genl_dump_attrs(cb)[LODGE_A_VM_NUMBER];
+
+	if (attr) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, attr, "a dump is of all VMs");
+		return -EINVAL;
+	}
+	start(cb, 0);
+	return 0;
+}
+
+/**
+ * lodge_netlink_dump_start_vm - begin a dump of what a VM has, in its sender's context
+ * @cb: the dump
+ *
+ * Return: 0, -EINVAL or -ENOENT.
+ */
+int lodge_netlink_dump_start_vm(struct netlink_callback *cb)
+{
+	struct nlattr **attrs = compat_genl_dump_attrs(cb);
+	struct lodge_record *record;
+
+	BUILD_BUG_ON((int)LODGE_A_VCPU_VM != (int)LODGE_A_STATS_VM ||
+		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_STATS_VCPU);
+	if (attrs[LODGE_A_VCPU_ID]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, attrs[LODGE_A_VCPU_ID],
+				    "a dump is of all vCPUs");
+		return -EINVAL;
+	}
+	record = lodge_netlink_find(cb->skb, attrs[LODGE_A_VCPU_VM], cb->extack);
+	if (IS_ERR(record))
+		return PTR_ERR(record);
+	start(cb, record->number);
+	lodge_registry_put(record);
+	return 0;
+}
+
+/**
+ * lodge_netlink_dump_caller - who asked for a dump
+ * @cb: begun
+ * @who: filled in
+ */
+void lodge_netlink_dump_caller(struct netlink_callback *cb, struct lodge_caller *who)
+{
+	struct sock *sk = NETLINK_CB(cb->skb).sk;
+
+	*who = (struct lodge_caller){
+		.uid = dump_of(cb)->uid,
+		.user_ns = sk->sk_socket->file->f_cred->user_ns,
+		.net = sock_net(sk),
+		.skb = cb->skb,
+	};
+}
+
+/* ---- operations ---------------------------------------------------------- */
+
+static const struct nla_policy vm_policy[] = {
+	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy vm_set_policy[] = {
+	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_VM_ACTION] = NLA_POLICY_RANGE(NLA_U32, LODGE_ACTION_PAUSE, LODGE_ACTION_KILL),
+};
+
+static const struct nla_policy vcpu_policy[] = {
+	[LODGE_A_VCPU_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_VCPU_ID] = NLA_POLICY_MAX(NLA_U32, LODGE_MAX_VCPUS - 1),
+};
+
+static const struct nla_policy stats_policy[] = {
+	[LODGE_A_STATS_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_STATS_VCPU] = NLA_POLICY_MAX(NLA_U32, LODGE_MAX_VCPUS - 1),
+};
+
+static const struct nla_policy console_policy[] = {
+	[LODGE_A_CONSOLE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_CONSOLE_WHICH] = NLA_POLICY_MAX(NLA_U32, LODGE_CONSOLE_DEBUG),
+	[LODGE_A_CONSOLE_POSITION] = { .type = NLA_U32 },
+};
+
+#define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
+
+static const struct genl_ops ops[] = {
+	{
+		.cmd = LODGE_CMD_VM_GET, POLICY(vm_policy), .doit = lodge_netlink_vm_get,
+		.start = lodge_netlink_dump_start, .dumpit = lodge_netlink_vm_dump,
+	},
+	{ .cmd = LODGE_CMD_VM_SET, POLICY(vm_set_policy), .doit = lodge_netlink_vm_set },
+	{ .cmd = LODGE_CMD_VM_DELETE, POLICY(vm_policy), .doit = lodge_netlink_vm_delete },
+	{
+		.cmd = LODGE_CMD_VCPU_GET, POLICY(vcpu_policy), .doit = lodge_netlink_vcpu_get,
+		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_vcpu_dump,
+	},
+	{
+		.cmd = LODGE_CMD_STATS_GET, POLICY(stats_policy), .doit = lodge_netlink_stats_get,
+		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_stats_dump,
+	},
+	{ .cmd = LODGE_CMD_CAPS_GET, .doit = lodge_netlink_caps_get },
+	{ .cmd = LODGE_CMD_CONSOLE_GET, POLICY(console_policy), .doit = lodge_netlink_console_get },
+};
+
+/* Of all VMs in the network namespace: so not for everybody there */
+static const struct genl_multicast_group groups[] = {
+	[GROUP_EVENTS] = { .name = LODGE_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+};
+
+struct genl_family lodge_netlink_family __ro_after_init = {
+	.name = LODGE_FAMILY_NAME,
+	.version = LODGE_FAMILY_VERSION,
+	.netnsok = true,
+	.parallel_ops = true,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+	.module = THIS_MODULE,
+};
+
+/* ---- events -------------------------------------------------------------- */
+
+static unsigned int net_id;
+
+/**
+ * struct net_events - events of a network namespace
+ * @seq: number of the last; the registry's lock
+ */
+struct net_events {
+	u32 seq;
+};
+
+static int fill_event(struct sk_buff *skb, const struct lodge_record *r,
+		      enum lodge_event_kind kind, u32 seq)
+{
+	if (nla_put_u32(skb, LODGE_A_EVENT_SEQ, seq) ||
+	    nla_put_u32(skb, LODGE_A_EVENT_KIND, kind) ||
+	    nla_put_u32(skb, LODGE_A_EVENT_VM, r->number) ||
+	    nla_put_string(skb, LODGE_A_EVENT_NAME, r->name) ||
+	    nla_put_u32(skb, LODGE_A_EVENT_UID, from_kuid_munged(r->net->user_ns, r->uid)) ||
+	    nla_put_u64_64bit(skb, LODGE_A_EVENT_TIME, ktime_get_real_ns(), LODGE_A_EVENT_PAD))
+		return -EMSGSIZE;
+	if (kind != LODGE_VM_EVENT_ENDED)
+		return 0;
+	if (nla_put_u32(skb, LODGE_A_EVENT_REASON, r->reason) ||
+	    nla_put_u32(skb, LODGE_A_EVENT_STATUS, r->status))
+		return -EMSGSIZE;
+	/* the process is kept in mind only if it is about to make the VM again */
+	return r->pid ? nla_put_flag(skb, LODGE_A_EVENT_RESTARTS) : 0;
+}
+
+/**
+ * lodge_netlink_event - tell those who listen
+ * @record: of the VM
+ * @kind: what has happened to it
+ *
+ * With the registry's lock; may sleep.  Who misses one finds a gap in the numbers.
+ */
+void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind)
+{
+	struct net *net = record->net;
+	struct net_events *events;
+	struct sk_buff *skb;
+	void *header;
+
+	if (!net)
+		return;
+	events = net_generic(net, net_id);
+	events->seq++;
+	if (!genl_has_listeners(&lodge_netlink_family, net, GROUP_EVENTS))
+		return;
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!skb)
+		return;
+	header = genlmsg_put(skb, 0, 0, &lodge_netlink_family, 0, LODGE_CMD_EVENT);
+	if (!header || fill_event(skb, record, kind, events->seq)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, header);
+	genlmsg_multicast_netns(&lodge_netlink_family, net, skb, 0, GROUP_EVENTS, GFP_KERNEL);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static struct pernet_operations net_ops = {
+	.exit = lodge_registry_net_exit,
+	.id = &net_id,
+	.size = sizeof(struct net_events),
+};
+
+/**
+ * lodge_netlink_init - make the family appear
+ *
+ * Return: 0, or what registration returned.
+ */
+int __init lodge_netlink_init(void)
+{
+	int err = register_pernet_subsys(&net_ops);
+
+	if (err)
+		return err;
+	err = genl_register_family(&lodge_netlink_family);
+	if (err)
+		unregister_pernet_subsys(&net_ops);
+	return err;
+}
+
+/**
+ * lodge_netlink_exit - mirror of lodge_netlink_init(); records are forgotten
+ */
+void lodge_netlink_exit(void)
+{
+	genl_unregister_family(&lodge_netlink_family);
+	unregister_pernet_subsys(&net_ops);
+	lodge_registry_exit();
+}

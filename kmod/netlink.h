@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * netlink.h - the generic netlink family, and what its parts share
+ */
+#ifndef LODGE_NETLINK_H
+#define LODGE_NETLINK_H
+
+#include <linux/lodge_netlink.h>
+#include <linux/types.h>
+
+#include "registry.h"
+
+struct genl_family;
+struct genl_info;
+struct netlink_callback;
+struct netlink_ext_ack;
+struct nlattr;
+struct sk_buff;
+
+/**
+ * struct lodge_dump - what a dump remembers between its messages, in netlink_callback.ctx
+ * @uid: as in struct lodge_caller
+ * @vm: number of the VM, of dumps that are of one
+ * @next: where to go on
+ */
+struct lodge_dump {
+	kuid_t uid;
+	u32 vm;
+	u32 next;
+};
+
+extern struct genl_family lodge_netlink_family;
+
+int lodge_netlink_init(void);
+void lodge_netlink_exit(void);
+void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind);
+
+void lodge_netlink_caller(struct sk_buff *skb, struct lodge_caller *who);
+struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr,
+					struct netlink_ext_ack *extack);
+int lodge_netlink_dump_start(struct netlink_callback *cb);
+int lodge_netlink_dump_start_vm(struct netlink_callback *cb);
+void lodge_netlink_dump_caller(struct netlink_callback *cb, struct lodge_caller *who);
+
+typedef int (*lodge_netlink_fill)(struct sk_buff *skb, const void *what);
+int lodge_netlink_reply(struct genl_info *info, size_t room, lodge_netlink_fill fill,
+			const void *what);
+int lodge_netlink_add(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		      lodge_netlink_fill fill, const void *what);
+
+int lodge_netlink_vm_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_vm_delete(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_console_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_stats_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int lodge_netlink_caps_get(struct sk_buff *skb, struct genl_info *info);
+
+#endif /* LODGE_NETLINK_H */

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Netlink operations on VMs: get, dump, set, delete; console; capabilities.
+ */
+#include <linux/err.h>
+#include <linux/user_namespace.h>
+#include <net/genetlink.h>
+
+#include "alloc.h"
+#include "control.h"
+#include "main.h"
+#include "netlink.h"
+#include "vmx/caps.h"
+
+/* ---- get and dump -------------------------------------------------------- */
+
+static int fill_vm(struct sk_buff *skb, const void *what)
+{
+	const struct lodge_record_view *v = what;
+
+	if (nla_put_u32(skb, LODGE_A_VM_NUMBER, v->number) ||
+	    nla_put_string(skb, LODGE_A_VM_NAME, v->name) ||
+	    nla_put_u32(skb, LODGE_A_VM_STATE, v->state) ||
+	    nla_put_u32(skb, LODGE_A_VM_UID, from_kuid_munged(current_user_ns(), v->uid)) ||
+	    nla_put_u32(skb, LODGE_A_VM_PID, v->pid) ||
+	    nla_put_u32(skb, LODGE_A_VM_VCPUS, v->vcpus) ||
+	    nla_put_u64_64bit(skb, LODGE_A_VM_MEMORY, v->memory, LODGE_A_VM_PAD) ||
+	    nla_put_u64_64bit(skb, LODGE_A_VM_CREATED, v->created, LODGE_A_VM_PAD))
+		return -EMSGSIZE;
+	if (v->state != LODGE_STATE_ENDED)
+		return 0;
+	if (nla_put_u32(skb, LODGE_A_VM_REASON, v->reason) ||
+	    nla_put_u32(skb, LODGE_A_VM_STATUS, v->status) ||
+	    nla_put_u64_64bit(skb, LODGE_A_VM_ENDED, v->ended, LODGE_A_VM_PAD))
+		return -EMSGSIZE;
+	return v->restarts ? nla_put_flag(skb, LODGE_A_VM_RESTARTS) : 0;
+}
+
+int lodge_netlink_vm_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_record *record = lodge_netlink_find(skb, info->attrs[LODGE_A_VM_NUMBER],
+							 info->extack);
+	struct lodge_record_view view;
+
+	if (IS_ERR(record))
+		return PTR_ERR(record);
+	lodge_registry_look(record, &view);
+	lodge_registry_put(record);
+	return lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_vm, &view);
+}
+
+int lodge_netlink_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct lodge_dump *dump = (struct lodge_dump *)cb->ctx;
+	struct lodge_record *record;
+	struct lodge_record_view view;
+	struct lodge_caller who;
+
+	lodge_netlink_dump_caller(cb, &who);
+	cb->seq = lodge_registry_generation();
+	while ((record = lodge_registry_next(&who, &dump->next))) {
+		lodge_registry_look(record, &view);
+		lodge_registry_put(record);
+		if (lodge_netlink_add(skb, cb, LODGE_CMD_VM_GET, fill_vm, &view))
+			break;
+		dump->next++;
+	}
+	return skb->len;
+}
+
+/* ---- set and delete ------------------------------------------------------ */
+
+static int stop(struct lodge_vm *vm, struct netlink_ext_ack *extack)
+{
+	int err = lodge_control_stop(vm);
+
+	if (err == -ENODEV)
+		NL_SET_ERR_MSG(extack, "the VM has no power button");
+	else if (err)
+		NL_SET_ERR_MSG(extack, "the VM is paused");
+	return err;
+}
+
+static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	switch (action) {
+	case LODGE_ACTION_PAUSE:
+		err = lodge_control_pause(vm);
+		if (err)
+			NL_SET_ERR_MSG(extack, "the VM is paused already");
+		break;
+	case LODGE_ACTION_RESUME:
+		err = lodge_control_resume(vm);
+		if (err)
+			NL_SET_ERR_MSG(extack, "the VM is not paused");
+		break;
+	case LODGE_ACTION_STOP:
+		return stop(vm, extack);
+	case LODGE_ACTION_RESET:
+		lodge_control_reset(vm);
+		break;
+	case LODGE_ACTION_KILL:
+		lodge_control_kill(vm);
+		break;
+	}
+	return err;
+}
+
+int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *number = info->attrs[LODGE_A_VM_NUMBER];
+	struct nlattr *action = info->attrs[LODGE_A_VM_ACTION];
+	struct lodge_record *record = lodge_netlink_find(skb, number, info->extack);
+	struct lodge_vm *vm;
+	int err;
+
+	if (IS_ERR(record))
+		return PTR_ERR(record);
+	vm = lodge_registry_get_vm(record);
+	lodge_registry_put(record);
+	if (!vm) {
+		NL_SET_ERR_MSG_ATTR(info->extack, number, "the VM has ended");
+		return -ESRCH;
+	}
+	err = -EINVAL;
+	if (action)
+		err = act(vm, nla_get_u32(action), info->extack);
+	else
+		NL_SET_ERR_MSG(info->extack, "there is nothing to do: the action is missing");
+	lodge_vm_put(vm);
+	return err;
+}
+
+int lodge_netlink_vm_delete(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *number = info->attrs[LODGE_A_VM_NUMBER];
+	struct lodge_record *record = lodge_netlink_find(skb, number, info->extack);
+	int err;
+
+	if (IS_ERR(record))
+		return PTR_ERR(record);
+	err = lodge_registry_delete(record);
+	lodge_registry_put(record);
+	if (err == -EBUSY)
+		NL_SET_ERR_MSG_ATTR(info->extack, number, "the VM has not ended");
+	return err;
+}
+
+/* ---- console ------------------------------------------------------------- */
+
+/**
+ * struct piece - part of a console's output
+ * @vm: number
+ * @which: LODGE_CONSOLE_*
+ * @end: bytes ever written, modulo 2^32
+ * @data: the last of them
+ * @len: how many
+ */
+struct piece {
+	u32 vm;
+	u32 which;
+	u32 end;
+	const u8 *data;
+	u32 len;
+};
+
+static int fill_console(struct sk_buff *skb, const void *what)
+{
+	const struct piece *p = what;
+
+	if (nla_put_u32(skb, LODGE_A_CONSOLE_VM, p->vm) ||
+	    nla_put_u32(skb, LODGE_A_CONSOLE_WHICH, p->which) ||
+	    nla_put_u32(skb, LODGE_A_CONSOLE_POSITION, p->end) ||
+	    nla_put(skb, LODGE_A_CONSOLE_DATA, p->len, p->data))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Who has read up to a place gets what came after it, if it is still there */
+static void skip_read(struct piece *p, u32 from)
+{
+	u32 fresh = p->end - from;
+
+	if (fresh < p->len) {
+		p->data += p->len - fresh;
+		p->len = fresh;
+	}
+}
+
+int lodge_netlink_console_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_record *record = lodge_netlink_find(skb, info->attrs[LODGE_A_CONSOLE_VM],
+							 info->extack);
+	struct nlattr *which = info->attrs[LODGE_A_CONSOLE_WHICH];
+	struct nlattr *from = info->attrs[LODGE_A_CONSOLE_POSITION];
+	struct piece p;
+	u8 *buf;
+	int err;
+
+	if (IS_ERR(record))
+		return PTR_ERR(record);
+	buf = lodge_alloc_large(LODGE_CONSOLE_OUT_SIZE, GFP_KERNEL);
+	if (!buf) {
+		lodge_registry_put(record);
+		return -ENOMEM;
+	}
+	p = (struct piece){
+		.vm = record->number, .which = which ? nla_get_u32(which) : LODGE_CONSOLE_SERIAL,
+		.data = buf,
+	};
+	p.len = lodge_registry_console(record, p.which, buf, &p.end);
+	lodge_registry_put(record);
+	if (from)
+		skip_read(&p, nla_get_u32(from));
+	err = lodge_netlink_reply(info, p.len + GENLMSG_DEFAULT_SIZE, fill_console, &p);
+	kvfree(buf);
+	return err;
+}
+
+/* ---- capabilities -------------------------------------------------------- */
+
+static int fill_caps(struct sk_buff *skb, const void *what)
+{
+	const struct lodge_caps *caps = what;
+	u32 vms, kept;
+
+	lodge_registry_limits(&vms, &kept);
+	if (nla_put_string(skb, LODGE_A_CAPS_VERSION, LODGE_VERSION) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_API_VERSION, LODGE_API_VERSION) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_MAX_VCPUS, LODGE_MAX_VCPUS) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_MAX_SLOTS, LODGE_MEM_MAX_SLOTS) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_PHYS_BITS, vmx_caps.phys_bits) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_VMS_PER_USER, vms) ||
+	    nla_put_u32(skb, LODGE_A_CAPS_RECORDS_PER_USER, kept) ||
+	    nla_put_u64_64bit(skb, LODGE_A_CAPS_DEFENCES, caps->defences, LODGE_A_CAPS_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+int lodge_netlink_caps_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_caps caps = { .size = sizeof(caps) };
+
+	vmx_caps_describe(&caps);
+	return lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_caps, &caps);
+}

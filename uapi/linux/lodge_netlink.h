@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * lodge_netlink.h - the generic netlink family "lodge": virtual machines, listed,
+ * watched and controlled
+ *
+ * Documentation/netlink/lodge.yaml describes the family in the kernel's format for
+ * such; Documentation/netlink.rst tells what it leaves out.  Who sends a message
+ * sees the VMs of his user, user namespace and network namespace; with
+ * CAP_SYS_ADMIN in a VM's user namespace, that VM too.  To anybody else a VM
+ * does not exist (ENOENT).
+ */
+#ifndef _UAPI_LINUX_LODGE_NETLINK_H
+#define _UAPI_LINUX_LODGE_NETLINK_H
+
+#define LODGE_FAMILY_NAME	"lodge"
+#define LODGE_FAMILY_VERSION	1
+
+#define LODGE_MCGRP_EVENTS	"events"
+
+enum lodge_cmd {
+	LODGE_CMD_VM_GET = 1,		/* a VM, or all (dump) */
+	LODGE_CMD_VM_SET,		/* do something to it: enum lodge_action */
+	LODGE_CMD_VM_DELETE,		/* forget one that has ended */
+	LODGE_CMD_VCPU_GET,		/* a vCPU, or all of a VM (dump) */
+	LODGE_CMD_STATS_GET,		/* counters of a VM or vCPU, or of all vCPUs (dump) */
+	LODGE_CMD_CAPS_GET,		/* what the module offers */
+	LODGE_CMD_CONSOLE_GET,		/* the last of a console */
+	LODGE_CMD_EVENT,		/* to those who listen */
+
+	__LODGE_CMD_MAX,
+	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
+};
+
+enum lodge_state {
+	LODGE_STATE_CREATED,		/* no vCPU has run yet */
+	LODGE_STATE_RUNNING,
+	LODGE_STATE_PAUSED,
+	LODGE_STATE_ENDED,		/* what is left is a record */
+};
+
+enum lodge_action {
+	LODGE_ACTION_PAUSE = 1,		/* no vCPU is in the guest when the answer comes */
+	LODGE_ACTION_RESUME,
+	LODGE_ACTION_STOP,		/* presses the ACPI power button */
+	LODGE_ACTION_RESET,		/* one LODGE_VCPU_RUN returns with LODGE_SYSTEM_RESET */
+	LODGE_ACTION_KILL,		/* every LODGE_VCPU_RUN returns with LODGE_SYSTEM_KILL */
+};
+
+enum lodge_event_kind {
+	LODGE_VM_EVENT_CREATED = 1,
+	LODGE_VM_EVENT_RUNNING,		/* its first vCPU runs */
+	LODGE_VM_EVENT_PAUSED,
+	LODGE_VM_EVENT_RESUMED,
+	LODGE_VM_EVENT_ENDED,		/* with reason and status */
+	LODGE_VM_EVENT_DELETED,		/* its number may be used again */
+};
+
+enum lodge_vcpu_state {
+	LODGE_VCPU_STATE_USER,		/* not in LODGE_VCPU_RUN, or on its way in or out */
+	LODGE_VCPU_STATE_GUEST,		/* executes the guest's instructions */
+	LODGE_VCPU_STATE_HALTED,
+	LODGE_VCPU_STATE_WAITS,		/* for a startup IPI */
+	LODGE_VCPU_STATE_PAUSED,
+};
+
+enum {
+	LODGE_A_VM_NUMBER = 1,
+	LODGE_A_VM_NAME,
+	LODGE_A_VM_STATE,		/* enum lodge_state */
+	LODGE_A_VM_REASON,		/* enum lodge_end_reason, of one that has ended */
+	LODGE_A_VM_STATUS,		/* exit status, likewise */
+	LODGE_A_VM_UID,			/* owner, as the receiver's user namespace has it */
+	LODGE_A_VM_PID,			/* process, in the receiver's PID namespace; 0: not there */
+	LODGE_A_VM_VCPUS,
+	LODGE_A_VM_MEMORY,		/* bytes in slots */
+	LODGE_A_VM_CREATED,		/* ns since 1970 */
+	LODGE_A_VM_ENDED,		/* likewise, of one that has ended */
+	LODGE_A_VM_RESTARTS,		/* flag: its process is about to make it again */
+	LODGE_A_VM_ACTION,		/* enum lodge_action */
+	LODGE_A_VM_PAD,
+
+	__LODGE_A_VM_MAX,
+	LODGE_A_VM_MAX = (__LODGE_A_VM_MAX - 1)
+};
+
+enum {
+	LODGE_A_VCPU_VM = 1,		/* number of the VM */
+	LODGE_A_VCPU_ID,
+	LODGE_A_VCPU_STATE,		/* enum lodge_vcpu_state */
+	LODGE_A_VCPU_CPU,		/* host CPU that it ran on last */
+	LODGE_A_VCPU_TID,		/* thread that ran it last, as with LODGE_A_VM_PID */
+	LODGE_A_VCPU_EXITS,		/* VM exits */
+	LODGE_A_VCPU_PAD,
+
+	__LODGE_A_VCPU_MAX,
+	LODGE_A_VCPU_MAX = (__LODGE_A_VCPU_MAX - 1)
+};
+
+enum {
+	LODGE_A_STATS_VM = 1,		/* number of the VM */
+	LODGE_A_STATS_VCPU,		/* of this vCPU; without: of all there ever were, summed */
+	LODGE_A_STATS_COUNTERS,		/* nest: u64, type LODGE_A_COUNTER() of enum lodge_stat */
+
+	__LODGE_A_STATS_MAX,
+	LODGE_A_STATS_MAX = (__LODGE_A_STATS_MAX - 1)
+};
+
+#define LODGE_A_COUNTER(stat)	((stat) + 1)
+
+enum {
+	LODGE_A_CAPS_VERSION = 1,	/* of the module, a string */
+	LODGE_A_CAPS_API_VERSION,	/* of the char device */
+	LODGE_A_CAPS_MAX_VCPUS,		/* of a VM */
+	LODGE_A_CAPS_MAX_SLOTS,		/* of a VM */
+	LODGE_A_CAPS_PHYS_BITS,
+	LODGE_A_CAPS_VMS_PER_USER,
+	LODGE_A_CAPS_RECORDS_PER_USER,
+	LODGE_A_CAPS_DEFENCES,		/* LODGE_DEF_* */
+	LODGE_A_CAPS_PAD,
+
+	__LODGE_A_CAPS_MAX,
+	LODGE_A_CAPS_MAX = (__LODGE_A_CAPS_MAX - 1)
+};
+
+enum {
+	LODGE_A_CONSOLE_VM = 1,		/* number of the VM */
+	LODGE_A_CONSOLE_WHICH,		/* LODGE_CONSOLE_*; without: serial */
+	LODGE_A_CONSOLE_POSITION,	/* bytes ever written, modulo 2^32; asked: data since */
+	LODGE_A_CONSOLE_DATA,		/* 16 KiB at most */
+
+	__LODGE_A_CONSOLE_MAX,
+	LODGE_A_CONSOLE_MAX = (__LODGE_A_CONSOLE_MAX - 1)
+};
+
+enum {
+	LODGE_A_EVENT_SEQ = 1,		/* of the network namespace; goes up by 1 */
+	LODGE_A_EVENT_KIND,		/* enum lodge_event_kind */
+	LODGE_A_EVENT_VM,		/* number of the VM */
+	LODGE_A_EVENT_NAME,
+	LODGE_A_EVENT_UID,		/* owner, as the network namespace's users have it */
+	LODGE_A_EVENT_REASON,		/* with LODGE_VM_EVENT_ENDED */
+	LODGE_A_EVENT_STATUS,		/* likewise */
+	LODGE_A_EVENT_RESTARTS,		/* flag, likewise */
+	LODGE_A_EVENT_TIME,		/* ns since 1970 */
+	LODGE_A_EVENT_PAD,
+
+	__LODGE_A_EVENT_MAX,
+	LODGE_A_EVENT_MAX = (__LODGE_A_EVENT_MAX - 1)
+};
+
+#endif /* _UAPI_LINUX_LODGE_NETLINK_H */
