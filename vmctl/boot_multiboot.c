@@ -18,7 +18,7 @@
 #define KNOWN_DEMANDS	0x7u		/* page alignment, memory information, video mode */
 #define ALL_DEMANDS	0xffffu		/* what a loader must know or refuse */
 
-/* Where things are from BOOT_INFO on */
+/* Where things are within the information */
 #define AT_MEMMAP	0x100
 #define AT_MODULES	0x200
 #define MAX_MODULES	64
@@ -87,12 +87,14 @@ static int put_by_addresses(struct boot *b, size_t header, uint64_t *end)
 }
 
 /**
- * struct strings - the command lines, one behind the other from BOOT_CMDLINE on
+ * struct strings - the command lines, one behind the other
  * @p: host address
+ * @at: guest-physical address
  * @used: bytes
  */
 struct strings {
 	char *p;
+	uint64_t at;
 	size_t used;
 };
 
@@ -100,7 +102,7 @@ struct strings {
 static uint32_t put_string(struct boot *b, struct strings *s, const char *first, const char *rest)
 {
 	size_t room = BOOT_CMDLINE_MAX - s->used;
-	uint32_t at = BOOT_CMDLINE + s->used;
+	uint32_t at = s->at + s->used;
 	int n = snprintf(s->p + s->used, room, "%s%s%s", first, *rest ? " " : "", rest);
 
 	if (n < 0 || (size_t)n >= room) {
@@ -138,11 +140,10 @@ static int put_modules(struct boot *b, uint8_t *info, struct strings *s, uint64_
 		end = at + f->len;
 	}
 	boot_put32(info + 20, b->nr_initrd);
-	boot_put32(info + 24, BOOT_INFO + AT_MODULES);
 	return 0;
 }
 
-static void put_memory(struct boot *b, uint8_t *info)
+static void put_memory(struct boot *b, uint8_t *info, uint32_t info_at)
 {
 	struct boot_range range[BOOT_MAX_RANGES];
 	unsigned int i, n = boot_memory_map(b->mem, range);
@@ -157,27 +158,42 @@ static void put_memory(struct boot *b, uint8_t *info)
 		boot_put32(p + 20, range[i].type);
 	}
 	boot_put32(info + 44, n * 24);
-	boot_put32(info + 48, BOOT_INFO + AT_MEMMAP);
+	boot_put32(info + 48, info_at + AT_MEMMAP);
 }
 
+/*
+ * Room at the usual place below 1 MiB, or above the kernel if that is in the way; 0 if there is
+ * none
+ */
+static uint64_t find(struct boot *b, uint64_t usual, uint64_t len, uint64_t end)
+{
+	uint64_t at = boot_find_above(b, usual, len);
+
+	return at && at + len <= BOOT_EBDA ? at : boot_find_above(b, end, len);
+}
+
+/* @end: of the kernel, or 1 MiB */
 static int put_info(struct boot *b, uint64_t end)
 {
-	uint8_t *info = boot_place(b, BOOT_INFO, BOOT_INFO_SIZE, "the multiboot information");
-	struct strings s = {
-		.p = boot_place(b, BOOT_CMDLINE, BOOT_CMDLINE_MAX, "the command lines"),
-	};
+	uint64_t at = find(b, BOOT_INFO, BOOT_INFO_SIZE, end);
+	uint8_t *info = at ? boot_place(b, at, BOOT_INFO_SIZE, "the multiboot information") : NULL;
+	struct strings s = { .at = find(b, BOOT_CMDLINE, BOOT_CMDLINE_MAX, end) };
 	uint32_t cmdline, loader;
 
+	s.p = s.at ? boot_place(b, s.at, BOOT_CMDLINE_MAX, "the command lines") : NULL;
 	if (!info || !s.p)
-		return -1;
+		return boot_error(b, "%s leaves no memory for the multiboot information: try more with --mem",
+				  b->image.name);
 	cmdline = put_string(b, &s, b->image.name, b->cmdline ? b->cmdline : "");
 	loader = cmdline ? put_string(b, &s, "lodge", "") : 0;
 	if (!loader)
 		return -1;
 	boot_put32(info, INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MEMMAP | INFO_LOADER);
 	boot_put32(info + 16, cmdline);
+	boot_put32(info + 24, at + AT_MODULES);
 	boot_put32(info + 64, loader);
-	put_memory(b, info);
+	put_memory(b, info, at);
+	b->rbx = at;
 	return put_modules(b, info, &s, end);
 }
 
@@ -209,10 +225,9 @@ int multiboot_load(struct boot *b)
 	if (b->entry >= GUESTMEM_HIGH || !guestmem_ptr(b->mem, b->entry, 1))
 		return boot_error(b, "%s starts at 0x%llx, where the guest has no memory",
 				  b->image.name, (unsigned long long)b->entry);
-	if (put_info(b, end))
+	if (put_info(b, end > BOOT_HIGH ? end : BOOT_HIGH))
 		return -1;
 	b->mode = BOOT_MODE_FLAT32;
 	b->rax = LOADER_MAGIC;
-	b->rbx = BOOT_INFO;
 	return 0;
 }

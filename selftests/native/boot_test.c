@@ -410,6 +410,39 @@ TEST(multiboot_addresses)
 	free(mem.host);
 }
 
+/* A kernel where the information usually is: that goes elsewhere */
+TEST(multiboot_low)
+{
+	static const uint8_t module[5000] = "its module";
+	const struct boot_file modules[] = { { "one", "", module, sizeof(module) } };
+	struct guestmem mem = memory_of(BIG_MEMORY);
+	uint64_t end, list;
+	struct boot b;
+
+	for (end = 0x8000; end <= 0x90000; end += 0x8000) {
+		memset(mem.host, 0, mem.size);
+		image_multiboot_addresses(&image);
+		put_le(image.data + 0x40 + 12, 0x4040, 4);
+		put_le(image.data + 0x40 + 16, 0x4000, 4);
+		put_le(image.data + 0x40 + 24, end, 4);
+		put_le(image.data + 0x40 + 28, 0x4080, 4);
+		b = boot_of(&mem, &image);
+		b.initrd = modules;
+		b.nr_initrd = 1;
+		ASSERT_EQ(boot_load(&b), 0);
+		EXPECT_TRUE(same(&b, 0x4000, image.data, 0x1000));
+		EXPECT_GE(b.rbx, end);
+		EXPECT_TRUE(b.rbx + BOOT_INFO_SIZE <= BOOT_EBDA || b.rbx >= BOOT_HIGH);
+		EXPECT_TRUE(same(&b, u32_at(&b, b.rbx + 16), "IMAGE a=b", 10));
+		list = u32_at(&b, b.rbx + 24);
+		EXPECT_GE(u32_at(&b, list), BOOT_HIGH + 0u);
+		EXPECT_TRUE(same(&b, u32_at(&b, list), module, sizeof(module)));
+		EXPECT_EQ(u32_at(&b, u32_at(&b, b.rbx + 48)), 20u);
+		EXPECT_EQ(written_unclaimed(&b), -1);
+	}
+	free(mem.host);
+}
+
 TEST(multiboot_refused)
 {
 	image_multiboot_addresses(&image);
