@@ -13,10 +13,12 @@
  * lodge_machine_create - interrupt controllers and chipset of a VM
  * @ports: gets the machine's ports; of no use after a failure
  * @memory: gets its device memory; likewise
+ * @pci: with a PCI bus
  *
  * Return: the machine, or an ERR_PTR: -ENOMEM, or what lodge_bus_add() returned.
  */
-struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory)
+struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory,
+					   bool pci)
 {
 	struct lodge_machine *m = lodge_alloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -44,6 +46,11 @@ struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge
 	err = lodge_pm_attach(&m->pm, ports, &m->irq);
 	if (err)
 		goto err_debug;
+	/* last: it takes a port from another */
+	if (pci)
+		err = lodge_pci_attach(&m->pci, ports, memory, &m->irq);
+	if (err)
+		goto err_debug;
 	return m;
 
 	/* no guest has run, so no device has a timer under way */
@@ -57,8 +64,17 @@ err_free:
 }
 
 /**
+ * lodge_machine_stop - destroy what makes use of guest memory by itself
+ * @machine: of a VM that has no vCPU any more, but its memory still; may sleep
+ */
+void lodge_machine_stop(struct lodge_machine *machine)
+{
+	lodge_pci_detach(&machine->pci);
+}
+
+/**
  * lodge_machine_destroy - mirror of lodge_machine_create()
- * @machine: of a VM that has no vCPU and no open console any more; may sleep
+ * @machine: stopped, of a VM that has no vCPU and no open console any more; may sleep
  */
 void lodge_machine_destroy(struct lodge_machine *machine)
 {

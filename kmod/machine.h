@@ -3,6 +3,7 @@
 #define LODGE_MACHINE_H
 
 #include "dev/console.h"
+#include "dev/pci.h"
 #include "dev/pit.h"
 #include "dev/pm.h"
 #include "dev/rtc.h"
@@ -20,6 +21,7 @@ struct lodge_bus;
  * @pit: at 0x40 and 0x61
  * @rtc: at 0x70
  * @pm: ACPI registers, reset ports, pvpanic
+ * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
  */
 struct lodge_machine {
 	struct lodge_irq irq;
@@ -29,9 +31,12 @@ struct lodge_machine {
 	struct lodge_pit pit;
 	struct lodge_rtc rtc;
 	struct lodge_pm pm;
+	struct lodge_pci pci;
 };
 
-struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory);
+struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory,
+					   bool pci);
+void lodge_machine_stop(struct lodge_machine *machine);
 void lodge_machine_destroy(struct lodge_machine *machine);
 
 #endif /* LODGE_MACHINE_H */

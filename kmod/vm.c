@@ -21,6 +21,7 @@
 #include "events.h"
 #include "mmu/slots.h"
 #include "registry.h"
+#include "virtio/add.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -85,9 +86,11 @@ static bool name_valid(const char *name)
 static bool flags_valid(u32 flags)
 {
 	const u32 known = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE |
-			  LODGE_VM_CLOSED;
+			  LODGE_VM_CLOSED | LODGE_VM_PCI;
 
 	if ((flags & LODGE_VM_MACHINE) && !(flags & LODGE_VM_HLT_IN_KERNEL))
+		return false;
+	if ((flags & LODGE_VM_PCI) && !(flags & LODGE_VM_MACHINE))
 		return false;
 	return !(flags & ~known);
 }
@@ -95,7 +98,8 @@ static bool flags_valid(u32 flags)
 static int attach_devices(struct lodge_vm *vm)
 {
 	if (vm->flags & LODGE_VM_MACHINE) {
-		vm->machine = lodge_machine_create(&vm->bus, &vm->memory);
+		vm->machine = lodge_machine_create(&vm->bus, &vm->memory,
+						   vm->flags & LODGE_VM_PCI);
 		if (IS_ERR(vm->machine))
 			return PTR_ERR(vm->machine);
 	}
@@ -162,6 +166,8 @@ static void release(struct kref *ref)
 	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
 
 	lodge_registry_remove(vm);
+	if (vm->machine)
+		lodge_machine_stop(vm->machine);
 	lodge_mem_destroy(&vm->mem);
 	detach_devices(vm);
 	kfree(vm);
@@ -183,6 +189,27 @@ void lodge_vm_get(struct lodge_vm *vm)
 void lodge_vm_put(struct lodge_vm *vm)
 {
 	kref_put(&vm->ref, release);
+}
+
+/**
+ * lodge_vm_add_device - LODGE_VM_ADD_DEVICE
+ * @vm: the caller's
+ * @arg: checked by lodge_virtio_add()
+ *
+ * Return: the PCI device number, -ENODEV, -EBUSY, -EINTR, or what lodge_virtio_add() returned.
+ */
+int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
+{
+	int ret = -EBUSY;
+
+	if (!(vm->flags & LODGE_VM_PCI))
+		return -ENODEV;
+	if (mutex_lock_interruptible(&vm->lock))
+		return -EINTR;
+	if (!vm->vcpu_ids)
+		ret = lodge_virtio_add(&vm->machine->pci, &vm->mem, vm->name, arg);
+	mutex_unlock(&vm->lock);
+	return ret;
 }
 
 /**

@@ -33,7 +33,7 @@
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
  * @vcpu_ids: a bit for each vCPU there ever was [L]
- * @lock: guards the growth of @vcpus
+ * @lock: guards the growth of @vcpus, and of the devices
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
  *	goes, after which nobody kicks it [L]
  *
@@ -63,6 +63,7 @@ struct lodge_vm {
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
+int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
 int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_kick_all(struct lodge_vm *vm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RSDP, RSDT, XSDT, FADT, FACS, MADT and DSDT (ACPI 6.5, chapter 5).
+ * RSDP, RSDT, XSDT, FADT, FACS, MADT, MCFG and DSDT (ACPI 6.5, chapter 5).
  *
  * Each table is written behind the others; the roots come last, when the others'
  * addresses are known.
@@ -15,6 +15,7 @@
 #define HEADER_SIZE	36
 #define FADT_SIZE	276
 #define FACS_SIZE	64
+#define MCFG_SIZE	60
 #define RSDP_SIZE	36
 #define MAX_TABLES	8	/* that the roots list */
 
@@ -147,6 +148,62 @@ static void put_pvpanic(struct aml *a)
 	aml_end(a);
 }
 
+/* Which pin of the I/O APIC each device's INTA is (6.2.13) */
+static void put_pci_routing(struct aml *a)
+{
+	unsigned int i;
+
+	aml_name(a, "_PRT");
+	aml_package(a, ACPI_PCI_DEVICES - 1);
+	for (i = 1; i < ACPI_PCI_DEVICES; i++) {
+		aml_package(a, 4);
+		aml_integer(a, i << 16 | 0xffff);
+		aml_integer(a, 0);
+		aml_integer(a, 0);
+		aml_integer(a, ACPI_PCI_GSI + i % ACPI_PCI_LINES);
+		aml_end(a);
+	}
+	aml_end(a);
+}
+
+static void put_pci(struct aml *a)
+{
+	aml_device(a, "PCI0");
+	aml_name(a, "_HID");
+	aml_eisaid(a, "PNP0A08");
+	aml_name(a, "_CID");
+	aml_eisaid(a, "PNP0A03");
+	aml_name(a, "_UID");
+	aml_integer(a, 0);
+	aml_name(a, "_SEG");
+	aml_integer(a, 0);
+	aml_name(a, "_BBN");
+	aml_integer(a, 0);
+	aml_name(a, "_CRS");
+	aml_resources(a);
+	aml_buses(a, 0, 0);
+	aml_ports(a, ACPI_PCI_PORT, 8);
+	aml_memory_window(a, ACPI_PCI_MEMORY, ACPI_PCI_MEMORY_SIZE);
+	aml_end(a);
+	put_pci_routing(a);
+	aml_end(a);
+}
+
+/* Memory that the MCFG table tells of must be some device's resource too */
+static void put_pci_config(struct aml *a)
+{
+	aml_device(a, "MRES");
+	aml_name(a, "_HID");
+	aml_eisaid(a, "PNP0C02");
+	aml_name(a, "_UID");
+	aml_integer(a, 0);
+	aml_name(a, "_CRS");
+	aml_resources(a);
+	aml_memory(a, ACPI_PCI_ECAM, ACPI_PCI_ECAM_SIZE);
+	aml_end(a);
+	aml_end(a);
+}
+
 static void put_cpus(struct aml *a, unsigned int cpus)
 {
 	char name[8];
@@ -187,6 +244,8 @@ static uint32_t put_dsdt(struct tables *t, unsigned int cpus)
 	put_device(&a, "COM1", "PNP0501", 0x3f8, 8, 4);
 	put_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
 	put_pvpanic(&a);
+	put_pci(&a);
+	put_pci_config(&a);
 	aml_end(&a);
 	put_sleep_state(&a, "\\_S5", ACPI_S5_TYPE);
 	if (a.overflow) {
@@ -259,6 +318,20 @@ static void put_madt(struct tables *t, unsigned int cpus)
 	p[5] = 1;	/* LINT1 */
 	finish(madt, "APIC", 5, t->buf + t->used - madt);
 	list(t, madt);
+}
+
+/* ---- MCFG (PCI Firmware 3.3, 4.1.2) -------------------------------------- */
+
+static void put_mcfg(struct tables *t)
+{
+	uint8_t *p = take(t, MCFG_SIZE, 16);
+
+	if (!p)
+		return;
+	/* segment 0, buses 0 to 0 */
+	put(p + HEADER_SIZE + 8, ACPI_PCI_ECAM, 8);
+	finish(p, "MCFG", 1, MCFG_SIZE);
+	list(t, p);
 }
 
 /* ---- FADT, FACS ---------------------------------------------------------- */
@@ -358,6 +431,7 @@ size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, unsigned int cpus)
 	dsdt = put_dsdt(&t, cpus);
 	put_fadt(&t, facs, dsdt);
 	put_madt(&t, cpus);
+	put_mcfg(&t);
 	rsdt = put_root(&t, "RSDT", 4);
 	xsdt = put_root(&t, "XSDT", 8);
 	if (t.overflow)

@@ -24,6 +24,15 @@
 #define RES_IO		0x47
 #define RES_END		0x79
 
+/* Large ones (6.4.3) */
+#define RES_MEMORY_FIXED	0x86
+#define RES_SPACE_32		0x87
+#define RES_SPACE_16		0x88
+#define SPACE_MEMORY		0
+#define SPACE_BUS		2
+#define SPACE_FIXED		0x0c	/* minimum and maximum */
+#define MEMORY_WRITABLE		1
+
 static void put(struct aml *a, const void *bytes, size_t len)
 {
 	if (len > a->room - a->len) {
@@ -43,6 +52,12 @@ static void put16(struct aml *a, uint16_t value)
 {
 	put8(a, value);
 	put8(a, value >> 8);
+}
+
+static void put32(struct aml *a, uint32_t value)
+{
+	put16(a, value);
+	put16(a, value >> 16);
 }
 
 /* Bytes in the middle, for lengths that are known at the end */
@@ -166,8 +181,7 @@ void aml_integer(struct aml *a, uint32_t value)
 		put16(a, value);
 	} else {
 		put8(a, OP_DWORD);
-		put16(a, value);
-		put16(a, value >> 16);
+		put32(a, value);
 	}
 }
 
@@ -213,4 +227,41 @@ void aml_irq(struct aml *a, unsigned int irq)
 {
 	put8(a, RES_IRQ);
 	put16(a, 1u << irq);
+}
+
+void aml_memory(struct aml *a, uint32_t first, uint32_t len)
+{
+	put8(a, RES_MEMORY_FIXED);
+	put16(a, 9);
+	put8(a, MEMORY_WRITABLE);
+	put32(a, first);
+	put32(a, len);
+}
+
+void aml_memory_window(struct aml *a, uint32_t first, uint32_t len)
+{
+	put8(a, RES_SPACE_32);
+	put16(a, 23);
+	put8(a, SPACE_MEMORY);
+	put8(a, SPACE_FIXED);
+	put8(a, MEMORY_WRITABLE);
+	put32(a, 0);			/* granularity */
+	put32(a, first);
+	put32(a, first + (len - 1));
+	put32(a, 0);			/* translation */
+	put32(a, len);
+}
+
+void aml_buses(struct aml *a, uint8_t first, uint8_t last)
+{
+	put8(a, RES_SPACE_16);
+	put16(a, 13);
+	put8(a, SPACE_BUS);
+	put8(a, SPACE_FIXED);
+	put8(a, 0);
+	put16(a, 0);			/* granularity */
+	put16(a, first);
+	put16(a, last);
+	put16(a, 0);			/* translation */
+	put16(a, last - first + 1);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acpi.h"
 #include "boot.h"
 
 #define PAGE		4096ULL
@@ -152,6 +153,8 @@ unsigned int boot_memory_map(const struct guestmem *mem, struct boot_range *rang
 	range[n++] = (struct boot_range){ BOOT_EBDA, 0xa0000 - BOOT_EBDA, BOOT_RESERVED };
 	range[n++] = (struct boot_range){ BOOT_ACPI, BOOT_HIGH - BOOT_ACPI, BOOT_RESERVED };
 	range[n++] = (struct boot_range){ BOOT_HIGH, guestmem_low(mem) - BOOT_HIGH, BOOT_RAM };
+	/* Linux believes the MCFG table only if this is not said to be nothing */
+	range[n++] = (struct boot_range){ ACPI_PCI_ECAM, ACPI_PCI_ECAM_SIZE, BOOT_RESERVED };
 	if (guestmem_high(mem))
 		range[n++] = (struct boot_range){ GUESTMEM_HIGH, guestmem_high(mem), BOOT_RAM };
 	return n;

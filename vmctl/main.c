@@ -29,6 +29,8 @@ static const struct cmd_opt run_opts[] = {
 	{ 'a', "append", "STRING", "the kernel's command line (default for Linux: console=ttyS0)" },
 	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
 	{ 'c', "cpus", "N", "processors (default 1)" },
+	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
+	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
 	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },
 	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
 	{ 'q', "quiet", NULL, "do not tell how the guest ended" },

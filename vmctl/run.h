@@ -9,6 +9,7 @@
 
 #include "boot.h"
 #include "cmd.h"
+#include "disk.h"
 #include "vm.h"
 
 /* Options without a letter */
@@ -22,6 +23,7 @@ enum run_option {
 	RUN_KSM,
 	RUN_DEBUGCON,
 	RUN_STATS,
+	RUN_RNG,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
@@ -30,6 +32,7 @@ enum run_option {
 #define RUN_PANIC	255
 
 #define RUN_MAX_FILES	64
+#define RUN_MAX_DISKS	31
 
 /**
  * struct run - what the command line asks for
@@ -39,6 +42,7 @@ enum run_option {
  * @firmware: likewise
  * @initrd: initial RAM disks or modules
  * @nr_initrd: how many
+ * @disk: disks, which @vm points to
  * @append: command line
  * @flat: the image is flat, and belongs at @flat_addr
  * @flat_addr: guest-physical
@@ -57,6 +61,7 @@ struct run {
 	struct boot_file firmware;
 	struct boot_file initrd[RUN_MAX_FILES];
 	unsigned int nr_initrd;
+	struct disk disk[RUN_MAX_DISKS];
 	const char *append;
 	bool flat;
 	uint64_t flat_addr;
@@ -72,6 +77,7 @@ struct run {
 /* runopt.c; both return 0, or an exit status after having told the user */
 int run_parse(struct run *r, const struct cmd_args *args);
 int run_read_files(struct run *r);
+int run_open_disks(struct run *r);
 void run_free_files(struct run *r);
 
 /* runloop.c: from a VM that is ready to an exit status */

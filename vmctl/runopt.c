@@ -204,6 +204,13 @@ static int add_initrds(struct run *r, const char *value)
 	return status;
 }
 
+static int add_disk(struct run *r, const char *value)
+{
+	if (r->vm.nr_disks == RUN_MAX_DISKS)
+		return cmd_error(CMD_USAGE, "more than %d disks", RUN_MAX_DISKS);
+	return disk_parse(&r->disk[r->vm.nr_disks++], value);
+}
+
 static int set_option(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -217,6 +224,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return set_memory(r, v->value);
 	case 'c':
 		return set_cpus(r, v->value);
+	case 'd':
+		return add_disk(r, v->value);
 	case 'n':
 		return set_name(r, v->value);
 	case 't':
@@ -241,6 +250,9 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return set_pages(r, GUESTMEM_KSM);
 	case RUN_DEBUGCON:
 		r->debugcon = v->value;
+		return CMD_OK;
+	case RUN_RNG:
+		r->vm.rng = true;
 		return CMD_OK;
 	case RUN_STATS:
 		r->stats = true;
@@ -280,6 +292,7 @@ int run_parse(struct run *r, const struct cmd_args *args)
 	*r = (struct run){ .vm = { .memory = DEFAULT_MEMORY, .cpus = 1 } };
 	r->vm.name = r->name;
 	r->vm.cpu_features = r->features;
+	r->vm.disks = r->disk;
 	for (i = 0; i < args->nr_values; i++) {
 		status = set_option(r, &args->values[i]);
 		if (status)
@@ -381,5 +394,15 @@ int run_read_files(struct run *r)
 		status = read_file(&r->firmware);
 	for (i = 0; i < r->nr_initrd && !status; i++)
 		status = read_file(&r->initrd[i]);
+	return status;
+}
+
+int run_open_disks(struct run *r)
+{
+	unsigned int i;
+	int status = CMD_OK;
+
+	for (i = 0; i < r->vm.nr_disks && !status; i++)
+		status = disk_open(&r->disk[i]);
 	return status;
 }

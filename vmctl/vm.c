@@ -67,7 +67,7 @@ static int create_fd(struct vm *vm)
 	struct lodge_create_vm c = {
 		.size = sizeof(c),
 		.flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE |
-			 LODGE_VM_CLOSED,
+			 LODGE_VM_CLOSED | LODGE_VM_PCI,
 	};
 
 	snprintf(c.name, sizeof(c.name), "%s", vm->config->name);
@@ -109,6 +109,44 @@ static int add_memory(struct vm *vm)
 		return -1;
 	return set_slot(vm, SLOT_HIGH, 0, GUESTMEM_HIGH, guestmem_high(&vm->mem),
 			vm->mem.host + guestmem_low(&vm->mem));
+}
+
+static int add_device(struct vm *vm, struct lodge_add_device *d, const char *what)
+{
+	d->size = sizeof(*d);
+	if (ioctl(vm->fd, LODGE_VM_ADD_DEVICE, d) >= 0)
+		return 0;
+	if (errno == ENOTTY || errno == EINVAL)
+		cmd_error(CMD_FAILED, "the loaded module does not know how to make %s: take it and vmctl from the same build",
+			  what);
+	else if (errno == ENOSPC)
+		cmd_error(CMD_FAILED, "%s is one device too many: a guest can have 31", what);
+	else
+		cmd_error(CMD_FAILED, "cannot give the guest %s: %s", what, strerror(errno));
+	return -1;
+}
+
+static int add_disk(struct vm *vm, const struct disk *disk)
+{
+	struct lodge_add_device d = {
+		.id = LODGE_DEVICE_BLOCK, .fd = disk->fd, .queues = disk->queues,
+		.flags = disk->readonly ? LODGE_DEVICE_READONLY : 0,
+	};
+
+	memcpy(d.serial, disk->serial, sizeof(d.serial));
+	return add_device(vm, &d, disk->path);
+}
+
+/* In the order of the command line, the disks first: the guest numbers them so */
+static int add_devices(struct vm *vm)
+{
+	struct lodge_add_device rng = { .id = LODGE_DEVICE_RNG, .fd = -1 };
+	unsigned int i;
+
+	for (i = 0; i < vm->config->nr_disks; i++)
+		if (add_disk(vm, &vm->config->disks[i]))
+			return -1;
+	return vm->config->rng ? add_device(vm, &rng, "a random number generator") : 0;
 }
 
 static int add_vcpu(struct vm *vm)
@@ -183,7 +221,7 @@ int vm_create(struct vm *vm)
 	vm->dev = open_device();
 	if (vm->dev < 0)
 		return -1;
-	if (read_info(vm) || create_fd(vm) || add_memory(vm))
+	if (read_info(vm) || create_fd(vm) || add_memory(vm) || add_devices(vm))
 		return -1;
 	while (vm->nr_cpus < vm->config->cpus)
 		if (add_vcpu(vm))

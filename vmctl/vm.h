@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "boot.h"
+#include "disk.h"
 #include "guestmem.h"
 
 #define VM_MAX_CPUS	64
@@ -66,6 +67,9 @@ struct vcpu {
  * @cpus: vCPUs
  * @cpu_features: "+x,-y" lists
  * @nr_cpu_features: how many
+ * @disks: open
+ * @nr_disks: how many
+ * @rng: a random number generator
  */
 struct vm_config {
 	const char *name;
@@ -74,6 +78,9 @@ struct vm_config {
 	unsigned int cpus;
 	const char * const *cpu_features;
 	unsigned int nr_cpu_features;
+	const struct disk *disks;
+	unsigned int nr_disks;
+	bool rng;
 };
 
 /**

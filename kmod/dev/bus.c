@@ -35,6 +35,30 @@ int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range)
 }
 
 /**
+ * lodge_bus_remove - take a range away again
+ * @bus: of a VM that has no vCPU yet
+ * @first: its first port or address
+ * @range: gets it
+ *
+ * Return: 0, -ENOENT if no range starts there.
+ */
+int lodge_bus_remove(struct lodge_bus *bus, u64 first, struct lodge_bus_range *range)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->nr; i++) {
+		if (bus->range[i].first != first)
+			continue;
+		*range = bus->range[i];
+		bus->nr--;
+		memmove(&bus->range[i], &bus->range[i + 1], (bus->nr - i) * sizeof(*range));
+		bus->range[bus->nr] = (struct lodge_bus_range){ 0 };
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/**
  * lodge_bus_search - the rest of lodge_bus_find()
  * @bus: the VM's
  * @address: first port or byte of the access

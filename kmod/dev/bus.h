@@ -66,6 +66,7 @@ struct lodge_bus {
 };
 
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range);
+int lodge_bus_remove(struct lodge_bus *bus, u64 first, struct lodge_bus_range *range);
 const struct lodge_bus_range *lodge_bus_search(struct lodge_bus *bus, u64 address, u8 width);
 
 static inline bool lodge_bus_covers(const struct lodge_bus_range *r, u64 address, u8 width)

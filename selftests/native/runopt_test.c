@@ -9,6 +9,7 @@
 
 #include "../../vmctl/runopt.c"
 #include "../../vmctl/cpufeature.c"
+#include "../../vmctl/disk.c"
 #include "../../vmctl/console.c"
 #include "../lib/ktap.c"
 

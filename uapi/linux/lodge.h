@@ -129,6 +129,7 @@ struct lodge_caps {
 #define LODGE_VM_CLOSED		(1U << 3)	/* ports and addresses that nobody answers at
 						 * read as all ones, without an exit
 						 */
+#define LODGE_VM_PCI		(1U << 4)	/* a PCI bus in the kernel, with MACHINE only */
 
 /**
  * struct lodge_create_vm - LODGE_CREATE_VM; returns the VM's descriptor
@@ -150,6 +151,7 @@ struct lodge_create_vm {
 #define LODGE_VM_SET_GSI	LODGE_IOC(0x13)
 #define LODGE_VM_MSI		LODGE_IOC(0x14)
 #define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
+#define LODGE_VM_ADD_DEVICE	LODGE_IOC(0x16)
 #define LODGE_VM_END		LODGE_IOC(0x1f)
 
 /* struct lodge_slot.flags */
@@ -304,6 +306,45 @@ struct lodge_vm_end {
 	__u32 reason;
 	__u32 status;
 	__u32 flags;
+};
+
+/* struct lodge_add_device.id: as virtio numbers devices */
+#define LODGE_DEVICE_BLOCK	2
+#define LODGE_DEVICE_RNG	4
+
+/* struct lodge_add_device.flags */
+#define LODGE_DEVICE_READONLY	(1U << 0)	/* block: the guest cannot write */
+
+#define LODGE_SERIAL_LEN	20
+#define LODGE_MAX_QUEUES	16
+
+/**
+ * struct lodge_add_device - LODGE_VM_ADD_DEVICE; returns the PCI device number
+ * @size: sizeof(struct lodge_add_device)
+ * @id: LODGE_DEVICE_*
+ * @flags: LODGE_DEVICE_*, those of this kind
+ * @slot: PCI device number, 1 to 31, or 0 for the first free one
+ * @fd: what is behind it: a block device or file; -1 for kinds that have nothing
+ * @queues: how many that carry requests, LODGE_MAX_QUEUES at most; 0: one
+ * @mac: zero
+ * @pad: zero
+ * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
+ * @pad2: zero
+ *
+ * With LODGE_VM_PCI only, else ENODEV, and before the first vCPU, else EBUSY.  The
+ * descriptor may be closed after the call.
+ */
+struct lodge_add_device {
+	__u32 size;
+	__u32 id;
+	__u32 flags;
+	__u32 slot;
+	__s32 fd;
+	__u32 queues;
+	__u8 mac[6];
+	__u8 pad[2];
+	__u8 serial[LODGE_SERIAL_LEN];
+	__u32 pad2;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pci.h - a PCI bus with its host bridge: configuration space by ports and in memory,
+ * one BAR of memory per device, MSI-X, INTx
+ */
+#ifndef LODGE_DEV_PCI_H
+#define LODGE_DEV_PCI_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "bus.h"
+#include "msix.h"
+
+struct lodge_irq;
+struct lodge_pci;
+struct lodge_pci_device;
+
+#define LODGE_PCI_PORT		0xcf8
+#define LODGE_PCI_ECAM		0xe0000000ULL	/* of bus 0, the only one */
+#define LODGE_PCI_ECAM_SIZE	0x100000
+#define LODGE_PCI_MEMORY	0xc0000000ULL	/* BARs answer in this window only */
+#define LODGE_PCI_MEMORY_SIZE	0x20000000
+#define LODGE_PCI_GSI		16		/* INTA of device n is GSI 16 + n % 8 */
+#define LODGE_PCI_LINES		8
+#define LODGE_PCI_SLOTS		32		/* device numbers; 0 is the host bridge */
+#define LODGE_PCI_CONFIG	256		/* bytes of configuration space */
+
+/**
+ * struct lodge_pci_ops - a device behind its BAR
+ * @read: @width bytes at @offset into the BAR, all of them inside; as lodge_bus_ops.read
+ * @write: likewise
+ * @before_read: configuration space from @reg on is about to be read; may be NULL
+ * @after_write: it has been written; may be NULL
+ * @destroy: frees the device; no guest runs any more; may sleep
+ *
+ * All but @destroy are called with no lock held, interrupts off or on.
+ */
+struct lodge_pci_ops {
+	u64 (*read)(struct lodge_pci_device *dev, u32 offset, u8 width);
+	void (*write)(struct lodge_pci_device *dev, u32 offset, u8 width, u64 value);
+	void (*before_read)(struct lodge_pci_device *dev, u8 reg, u8 width);
+	void (*after_write)(struct lodge_pci_device *dev, u8 reg, u8 width);
+	void (*destroy)(struct lodge_pci_device *dev);
+};
+
+/**
+ * struct lodge_pci_id - the head of a configuration space
+ * @vendor: vendor ID
+ * @device: device ID
+ * @class: class, subclass, programming interface
+ * @revision: revision
+ * @sub_vendor: subsystem's vendor
+ * @sub_device: subsystem
+ */
+struct lodge_pci_id {
+	u16 vendor;
+	u16 device;
+	u32 class;
+	u8 revision;
+	u16 sub_vendor;
+	u16 sub_device;
+};
+
+/**
+ * struct lodge_pci_device - a device, embedded in the device proper
+ * @ops: its functions [I]
+ * @pci: the bus, from lodge_pci_add() on [I]
+ * @slot: device number [I]
+ * @last: capability that was added last, 0: none [I]
+ * @end: first byte of configuration space behind the capabilities [I]
+ * @msix_at: MSI-X capability, 0: none [I]
+ * @bar_size: bytes of BAR 0, a power of two, 0: none [I]
+ * @where: guest-physical address at which BAR 0 answers, 0: nowhere; written under @pci's
+ *	lock, read without
+ * @master: it may write to memory and send messages; likewise
+ * @intx: it has an interrupt [L]
+ * @asserted: it is one of those that assert its line [L]
+ * @config: configuration space [L]
+ * @mask: bits of it that the guest can change [I]
+ * @msix: messages; has a lock of its own
+ *
+ * [I] constant once the guest runs, [L] lodge_pci.lock.
+ */
+struct lodge_pci_device {
+	const struct lodge_pci_ops *ops;
+	struct lodge_pci *pci;
+	u8 slot;
+	u8 last;
+	u8 end;
+	u8 msix_at;
+	u32 bar_size;
+	u32 where;
+	bool master;
+	bool intx;
+	bool asserted;
+	u8 config[LODGE_PCI_CONFIG];
+	u8 mask[LODGE_PCI_CONFIG];
+	struct lodge_msix msix;
+};
+
+/**
+ * struct lodge_pci - the bus
+ * @lock: guards configuration space and lines; raw, interrupts saved; lodge_irq.lock and
+ *	the locks of MSI-X tables are taken inside
+ * @irq: interrupt controllers [I]
+ * @reset: who answered at port 0xcf9, among ours, before [I]
+ * @address: port 0xcf8
+ * @asserted: devices that assert each line [L]
+ * @hint: device that was accessed last
+ * @device: by number [I]
+ * @bridge: device 0
+ *
+ * [I] constant once the guest runs, [L] @lock.
+ */
+struct lodge_pci {
+	raw_spinlock_t lock;
+	struct lodge_irq *irq;
+	struct lodge_bus_range reset;
+	u32 address;
+	u8 asserted[LODGE_PCI_LINES];
+	u8 hint;
+	struct lodge_pci_device *device[LODGE_PCI_SLOTS];
+	struct lodge_pci_device bridge;
+};
+
+int lodge_pci_attach(struct lodge_pci *pci, struct lodge_bus *ports, struct lodge_bus *memory,
+		     struct lodge_irq *irq);
+void lodge_pci_detach(struct lodge_pci *pci);
+
+/* making a device */
+void lodge_pci_init(struct lodge_pci_device *dev, const struct lodge_pci_ops *ops,
+		    const struct lodge_pci_id *id, u32 bar_size);
+u8 lodge_pci_add_capability(struct lodge_pci_device *dev, u8 id, const void *body, u8 len);
+void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, unsigned int nr,
+			u32 table, u32 pending);
+int lodge_pci_free_slot(const struct lodge_pci *pci);
+int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned int slot);
+
+/* for devices */
+void lodge_pci_set_intx(struct lodge_pci_device *dev, bool level);
+u32 lodge_pci_get_config(struct lodge_pci_device *dev, u8 reg, u8 width);
+void lodge_pci_put_config(struct lodge_pci_device *dev, u8 reg, u8 width, u32 value);
+
+#endif /* LODGE_DEV_PCI_H */

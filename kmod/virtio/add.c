@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LODGE_VM_ADD_DEVICE: the kinds of virtio devices there are, and what can be asked of each.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/kernel.h>
+#include <linux/lodge.h>
+#include <linux/nospec.h>
+#include <linux/string.h>
+
+#include "../dev/pci.h"
+#include "add.h"
+#include "blk.h"
+#include "device.h"
+#include "pci.h"
+#include "rng.h"
+
+/* What of struct lodge_add_device means something to a kind */
+#define TAKES_FD	BIT(0)
+#define TAKES_SERIAL	BIT(1)
+#define TAKES_MAC	BIT(2)
+
+/**
+ * struct kind - a kind of device
+ * @id: LODGE_DEVICE_*
+ * @name: for workers
+ * @flags: LODGE_DEVICE_* that it knows
+ * @takes: TAKES_*
+ * @max_queues: that carry requests
+ * @create: makes one; what it asks for has been checked, the worker gets the name
+ */
+struct kind {
+	u32 id;
+	const char *name;
+	u32 flags;
+	u32 takes;
+	u32 max_queues;
+	struct lodge_virtio *(*create)(struct lodge_mem *mem, const char *name,
+				       const struct lodge_add_device *arg);
+};
+
+static struct lodge_virtio *create_rng(struct lodge_mem *mem, const char *name,
+				       const struct lodge_add_device *arg)
+{
+	return lodge_rng_create(mem, name);
+}
+
+static struct lodge_virtio *create_blk(struct lodge_mem *mem, const char *name,
+				       const struct lodge_add_device *arg)
+{
+	struct lodge_blk_config config = {
+		.read_only = arg->flags & LODGE_DEVICE_READONLY,
+		.queues = arg->queues ?: 1,
+	};
+	struct lodge_virtio *dev;
+
+	BUILD_BUG_ON(LODGE_SERIAL_LEN != LODGE_BLK_SERIAL_LEN);
+	memcpy(config.serial, arg->serial, sizeof(config.serial));
+	config.file = fget(arg->fd);
+	if (!config.file)
+		return ERR_PTR(-EBADF);
+	dev = lodge_blk_create(mem, name, &config);
+	fput(config.file);
+	return dev;
+}
+
+static const struct kind kinds[] = {
+	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
+	  LODGE_MAX_QUEUES, create_blk },
+	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
+};
+
+static const struct kind *find_kind(u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].id == id)
+			return &kinds[i];
+	return NULL;
+}
+
+static bool is_zero(const u8 *bytes, size_t len)
+{
+	return !memchr_inv(bytes, 0, len);
+}
+
+static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
+{
+	if ((arg->flags & ~kind->flags) || arg->pad2 || !is_zero(arg->pad, sizeof(arg->pad)))
+		return false;
+	if (arg->slot >= LODGE_PCI_SLOTS || arg->queues > kind->max_queues)
+		return false;
+	return ((kind->takes & TAKES_FD) || arg->fd == -1) &&
+	       ((kind->takes & TAKES_SERIAL) || is_zero(arg->serial, sizeof(arg->serial))) &&
+	       ((kind->takes & TAKES_MAC) || is_zero(arg->mac, sizeof(arg->mac)));
+}
+
+static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned int slot)
+{
+	int err;
+
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	err = lodge_virtio_pci_add(pci, dev, slot);
+	if (err) {
+		lodge_virtio_destroy(dev);
+		return err;
+	}
+	return slot;
+}
+
+/**
+ * lodge_virtio_add - put a new device on a VM's PCI bus
+ * @pci: of a VM that has no vCPU yet; the caller lets nobody else in
+ * @mem: its memory, that of the calling process
+ * @vm: its name, may be empty
+ * @arg: checked here
+ *
+ * Return: the PCI device number, -EINVAL, -ENOMEM, -EEXIST if the number is taken, -ENOSPC if
+ * all are, -EBADF, or what the kind of device finds wrong.
+ */
+int lodge_virtio_add(struct lodge_pci *pci, struct lodge_mem *mem, const char *vm,
+		     const struct lodge_add_device *arg)
+{
+	const struct kind *kind = find_kind(arg->id);
+	char name[LODGE_NAME_LEN + 16];
+	int slot;
+
+	BUILD_BUG_ON(LODGE_MAX_QUEUES > LODGE_VIRTIO_QUEUES);
+	if (!kind || !fits(kind, arg))
+		return -EINVAL;
+	slot = arg->slot ? array_index_nospec(arg->slot, LODGE_PCI_SLOTS) :
+	       lodge_pci_free_slot(pci);
+	if (slot < 0)
+		return slot;
+	if (pci->device[slot])
+		return -EEXIST;
+	snprintf(name, sizeof(name), "%s/%s%d", *vm ? vm : "lodge", kind->name, slot);
+	return put_on_bus(pci, kind->create(mem, name, arg), slot);
+}

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A virtio device without its transport: status, features, queues, and the worker.
+ *
+ * The worker does not keep the owner's address space alive while it sleeps: that has
+ * the vCPUs' run areas mapped, hence holds their files, hence the VM, hence us.
+ */
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/cgroup.h>
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/nospec.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "device.h"
+
+#define RING_FEATURES	(BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
+			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | BIT_ULL(VIRTIO_F_RING_PACKED) | \
+			 BIT_ULL(VIRTIO_F_RING_RESET))
+
+#define STATUS_KEPT	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | \
+			 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
+			 VIRTIO_CONFIG_S_FAILED)
+
+/* lodge_virtio.events */
+#define EVENT_UPDATE	0	/* status or queues are not what the worker has made of them */
+
+static void ask_update(struct lodge_virtio *dev)
+{
+	set_bit(EVENT_UPDATE, &dev->events);
+	wake_up_process(dev->worker);
+}
+
+/* ---- registers ----------------------------------------------------------- */
+
+static void reset_queue(struct lodge_virtio_queue *q)
+{
+	q->vector = LODGE_VIRTIO_NO_VECTOR;
+	q->enabled = false;
+	q->reset = false;
+	q->setup = (struct lodge_vq_setup){ .size = q->max };
+}
+
+static void reset_registers(struct lodge_virtio *dev)
+{
+	unsigned int i;
+
+	dev->status = 0;
+	dev->driver_features = 0;
+	dev->config_vector = LODGE_VIRTIO_NO_VECTOR;
+	dev->live = false;
+	dev->resetting = false;
+	for (i = 0; i < LODGE_VIRTIO_QUEUES; i++)
+		reset_queue(&dev->queue[i]);
+	if (dev->transport_reset)
+		dev->transport_reset(dev);
+}
+
+/**
+ * lodge_virtio_status - the device status register
+ * @dev: the device
+ *
+ * Return: the status; not 0 until a reset is done (virtio 1.2, 2.4.1).
+ */
+u8 lodge_virtio_status(struct lodge_virtio *dev)
+{
+	return READ_ONCE(dev->status);
+}
+
+static bool features_fit(const struct lodge_virtio *dev)
+{
+	return !(dev->driver_features & ~dev->features) &&
+	       lodge_virtio_has(dev, VIRTIO_F_VERSION_1);
+}
+
+/* Bits are set, never cleared; what comes too early is not taken (virtio 1.2, 3.1.1) */
+static void add_status(struct lodge_virtio *dev, u8 added)
+{
+	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) && !features_fit(dev))
+		added &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	if (!((dev->status | added) & VIRTIO_CONFIG_S_FEATURES_OK))
+		added &= ~VIRTIO_CONFIG_S_DRIVER_OK;
+	WRITE_ONCE(dev->status, dev->status | added);
+	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
+		WRITE_ONCE(dev->live, true);
+}
+
+/**
+ * lodge_virtio_set_status - the driver writes to the status register
+ * @dev: the device
+ * @status: as written; 0 resets, which takes a while if the device runs
+ */
+void lodge_virtio_set_status(struct lodge_virtio *dev, u8 status)
+{
+	unsigned long flags;
+	bool update = false;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	if (!status && !dev->live) {
+		reset_registers(dev);
+	} else if (!status) {
+		dev->resetting = true;
+		update = true;
+	} else if (!dev->resetting) {
+		add_status(dev, status & STATUS_KEPT & ~dev->status);
+		update = dev->live;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (update)
+		ask_update(dev);
+}
+
+/**
+ * lodge_virtio_set_features - the driver accepts features
+ * @dev: the device
+ * @half: 0 for bits 0 to 31, 1 for 32 to 63; nothing happens for others
+ * @value: those accepted; not taken once FEATURES_OK is set
+ */
+void lodge_virtio_set_features(struct lodge_virtio *dev, unsigned int half, u32 value)
+{
+	unsigned long flags;
+
+	if (half > 1)
+		return;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	if (!(dev->status & VIRTIO_CONFIG_S_FEATURES_OK)) {
+		dev->driver_features &= ~(0xffffffffULL << 32 * half);
+		dev->driver_features |= (u64)value << 32 * half;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+}
+
+/**
+ * lodge_virtio_enable_queue - the driver has set a queue up
+ * @dev: the device
+ * @queue: number, the guest's choice
+ *
+ * What was written is looked at by the worker, when the driver is ready.
+ *
+ * Return: false if there is no such queue or the driver may not enable it now.
+ */
+bool lodge_virtio_enable_queue(struct lodge_virtio *dev, unsigned int queue)
+{
+	struct lodge_virtio_queue *q;
+	unsigned long flags;
+	bool taken, live;
+
+	if (queue >= dev->nr_queues)
+		return false;
+	q = &dev->queue[array_index_nospec(queue, LODGE_VIRTIO_QUEUES)];
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	taken = q->max && !q->reset && !dev->resetting &&
+		(dev->status & VIRTIO_CONFIG_S_FEATURES_OK);
+	live = dev->live;
+	if (taken && !q->enabled) {
+		q->setup.packed = lodge_virtio_has(dev, VIRTIO_F_RING_PACKED);
+		q->setup.event_idx = lodge_virtio_has(dev, VIRTIO_RING_F_EVENT_IDX);
+		q->setup.indirect = lodge_virtio_has(dev, VIRTIO_RING_F_INDIRECT_DESC);
+		q->enabled = true;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (taken && live)
+		ask_update(dev);
+	return taken;
+}
+
+/**
+ * lodge_virtio_reset_queue - the driver resets one queue (virtio 1.2, 2.6.1)
+ * @dev: the device
+ * @queue: number, the guest's choice
+ *
+ * Done when lodge_virtio_queue.reset is false again.
+ */
+void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue)
+{
+	struct lodge_virtio_queue *q;
+	unsigned long flags;
+	bool update = false;
+
+	if (queue >= dev->nr_queues)
+		return;
+	q = &dev->queue[array_index_nospec(queue, LODGE_VIRTIO_QUEUES)];
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	if (dev->live && q->enabled && lodge_virtio_has(dev, VIRTIO_F_RING_RESET)) {
+		q->reset = true;
+		update = true;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (update)
+		ask_update(dev);
+}
+
+/**
+ * lodge_virtio_wake - have the worker look at a queue
+ * @dev: the device
+ * @queue: number, below lodge_virtio.nr_queues
+ *
+ * Any context but NMI.
+ */
+void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
+{
+	/* a bit that is set still will be seen; pairs with test_and_clear_bit() in serve() */
+	if (!test_and_set_bit(queue, &dev->kicked))
+		wake_up_process(dev->worker);
+}
+
+/**
+ * lodge_virtio_kick - the driver has added to a queue
+ * @dev: the device
+ * @queue: number, the guest's choice
+ */
+void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
+{
+	if (queue < dev->nr_queues && READ_ONCE(dev->live))
+		lodge_virtio_wake(dev, array_index_nospec(queue, LODGE_VIRTIO_QUEUES));
+}
+
+/* ---- interrupts ---------------------------------------------------------- */
+
+/**
+ * lodge_virtio_interrupt - buffers of a queue have been used, and the driver wants to know
+ * @dev: the device
+ * @queue: number
+ *
+ * Any context but NMI, lodge_virtio.lock not held.
+ */
+void lodge_virtio_interrupt(struct lodge_virtio *dev, unsigned int queue)
+{
+	dev->interrupt(dev, queue);
+}
+
+/* Not before DRIVER_OK (virtio 1.2, 3.1.1) */
+static void config_interrupt(struct lodge_virtio *dev)
+{
+	if (READ_ONCE(dev->live))
+		dev->interrupt(dev, LODGE_VIRTIO_CONFIG);
+}
+
+/**
+ * lodge_virtio_config_changed - the configuration space has changed
+ * @dev: the device; lodge_virtio.lock not held
+ */
+void lodge_virtio_config_changed(struct lodge_virtio *dev)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	dev->generation++;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	config_interrupt(dev);
+}
+
+/**
+ * lodge_virtio_needs_reset - the driver has broken the rules, or the device is at its end
+ * @dev: the device; lodge_virtio.lock not held
+ */
+void lodge_virtio_needs_reset(struct lodge_virtio *dev)
+{
+	unsigned long flags;
+	bool was;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	was = dev->status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (dev->status)
+		WRITE_ONCE(dev->status, dev->status | VIRTIO_CONFIG_S_NEEDS_RESET);
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (!was)
+		config_interrupt(dev);
+}
+
+/* ---- worker -------------------------------------------------------------- */
+
+static void stop(struct lodge_virtio *dev)
+{
+	if (dev->started && dev->ops->stop)
+		dev->ops->stop(dev);
+	dev->started = false;
+}
+
+/* A queue that goes on as it was keeps its place */
+static bool has_changed(struct lodge_virtio *dev)
+{
+	bool changed = dev->resetting;
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++)
+		changed |= dev->queue[i].enabled != dev->queue[i].running || dev->queue[i].reset;
+	return changed;
+}
+
+/* The resets that were asked for; the device is stopped.  Return: whether it is to run */
+static bool settle(struct lodge_virtio *dev)
+{
+	unsigned long flags;
+	unsigned int i;
+	bool all, run;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	all = dev->resetting;
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (!all && !dev->queue[i].reset)
+			continue;
+		dev->queue[i].running = false;
+		reset_queue(&dev->queue[i]);
+	}
+	if (all)
+		reset_registers(dev);
+	run = dev->live && !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	return run;
+}
+
+static int start_queue(struct lodge_virtio *dev, unsigned int i)
+{
+	struct lodge_virtio_queue *q = &dev->queue[i];
+	struct lodge_vq_setup setup;
+	unsigned long flags;
+	bool enabled;
+	int err;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	setup = q->setup;
+	enabled = q->enabled && !q->running;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (!enabled)
+		return 0;
+	if (setup.size > q->max)
+		return -EINVAL;
+	err = lodge_vq_start(&q->vq, dev->mem, &setup);
+	if (!err)
+		q->running = true;
+	return err;
+}
+
+static int start(struct lodge_virtio *dev)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < dev->nr_queues && !err; i++)
+		err = start_queue(dev, i);
+	dev->started = !err;
+	if (!err && dev->ops->start)
+		err = dev->ops->start(dev);
+	/* there may be buffers already */
+	for (i = 0; i < dev->nr_queues; i++)
+		set_bit(i, &dev->kicked);
+	return err;
+}
+
+static void update(struct lodge_virtio *dev)
+{
+	if (dev->started && !has_changed(dev))
+		return;
+	stop(dev);
+	if (!settle(dev) || !start(dev))
+		return;
+	stop(dev);
+	lodge_virtio_needs_reset(dev);
+}
+
+/* Return: true if there is more to do */
+static bool serve(struct lodge_virtio *dev)
+{
+	unsigned int i;
+	bool more = false;
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (!test_and_clear_bit(i, &dev->kicked))
+			continue;
+		if (!dev->started || !dev->queue[i].running || !dev->ops->kick(dev, i))
+			continue;
+		set_bit(i, &dev->kicked);
+		more = true;
+	}
+	return more;
+}
+
+static bool has_work(struct lodge_virtio *dev)
+{
+	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events);
+}
+
+static void work(struct lodge_virtio *dev)
+{
+	if (!mmget_not_zero(dev->mm)) {
+		/* no vCPU will run any more */
+		stop(dev);
+		WRITE_ONCE(dev->kicked, 0);
+		WRITE_ONCE(dev->events, 0);
+		return;
+	}
+	kthread_use_mm(dev->mm);
+	do {
+		if (test_and_clear_bit(EVENT_UPDATE, &dev->events))
+			update(dev);
+		serve(dev);
+		cond_resched();
+	} while (has_work(dev) && !kthread_should_stop());
+	kthread_unuse_mm(dev->mm);
+	mmput(dev->mm);
+}
+
+/**
+ * struct start_up - what a worker is told by the one who makes it
+ * @dev: its device
+ * @owner: who makes it
+ * @err: from the worker: whether it could begin
+ * @done: @err is there, and this structure is not used any more
+ */
+struct start_up {
+	struct lodge_virtio *dev;
+	struct task_struct *owner;
+	int err;
+	struct completion done;
+};
+
+static int worker(void *opaque)
+{
+	struct start_up *s = opaque;
+	struct lodge_virtio *dev = s->dev;
+
+	/* those of version 1; those of version 2 take no kernel threads */
+	s->err = cgroup_attach_task_all(s->owner, current);
+	complete(&s->done);
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (!has_work(dev) && !kthread_should_stop()) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		work(dev);
+	}
+	__set_current_state(TASK_RUNNING);
+	stop(dev);
+	return 0;
+}
+
+static int start_worker(struct lodge_virtio *dev, const char *name)
+{
+	struct start_up s = { .dev = dev, .owner = current };
+	struct task_struct *task = kthread_create(worker, &s, "%s", name);
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	init_completion(&s.done);
+	set_user_nice(task, task_nice(current));
+	dev->worker = task;
+	wake_up_process(task);
+	wait_for_completion(&s.done);
+	if (s.err)
+		kthread_stop(task);
+	return s.err;
+}
+
+/**
+ * lodge_virtio_init - a device, reset, with its worker
+ * @dev: zeroed
+ * @ops: what kind
+ * @mem: the VM's memory, that of the calling process
+ * @nr_queues: LODGE_VIRTIO_QUEUES at most
+ * @size: most descriptors of each, LODGE_VQ_MAX_SIZE at most
+ * @name: of the worker
+ *
+ * The transport sets lodge_virtio.interrupt before any guest runs.
+ *
+ * Return: 0, -ENOMEM, -EINTR, or what cgroup_attach_task_all() returned; the caller frees.
+ */
+int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *ops,
+		      struct lodge_mem *mem, unsigned int nr_queues, u16 size, const char *name)
+{
+	unsigned int i;
+	int err;
+
+	raw_spin_lock_init(&dev->lock);
+	dev->ops = ops;
+	dev->mem = mem;
+	dev->nr_queues = nr_queues;
+	dev->features = ops->features | RING_FEATURES;
+	for (i = 0; i < nr_queues; i++)
+		dev->queue[i].max = size;
+	reset_registers(dev);
+	dev->mm = current->mm;
+	mmgrab(dev->mm);
+	err = start_worker(dev, name);
+	if (err)
+		mmdrop(dev->mm);
+	return err;
+}
+
+/**
+ * lodge_virtio_destroy - stop a device and have it freed
+ * @dev: lodge_virtio_init() has succeeded; no guest runs any more; may sleep
+ */
+void lodge_virtio_destroy(struct lodge_virtio *dev)
+{
+	kthread_stop(dev->worker);
+	mmdrop(dev->mm);
+	dev->ops->destroy(dev);
+}

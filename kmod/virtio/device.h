@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * device.h - a virtio device without its transport: status, features, queues, worker
+ *
+ *	guest's register -> transport (pci.c, mmio.c) -> device.c -> worker -> ops of blk.c, ...
+ *
+ * Registers are accessed with interrupts off, in a VMX window, so all that they do is
+ * to change what @lock guards and to wake the worker.  The worker is a kernel thread in
+ * the owner's mm and cgroup: it starts and stops queues, resets, and serves kicks; the
+ * functions of struct lodge_virtio_ops are called by it alone, but for the two that read
+ * and write the configuration space.
+ */
+#ifndef LODGE_VIRTIO_DEVICE_H
+#define LODGE_VIRTIO_DEVICE_H
+
+#include <linux/bits.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "vq.h"
+
+struct lodge_mem;
+struct lodge_virtio;
+struct mm_struct;
+struct task_struct;
+
+#define LODGE_VIRTIO_QUEUES	16
+#define LODGE_VIRTIO_CONFIG	(-1)	/* in place of a queue: the configuration has changed */
+#define LODGE_VIRTIO_NO_VECTOR	0xffff
+
+/**
+ * struct lodge_virtio_ops - what one kind of device does
+ * @id: virtio device ID (virtio 1.2, 5)
+ * @config_len: bytes of its configuration space
+ * @features: of the device; those of rings and transport are added
+ * @start: the driver is ready: queues that are enabled run; may sleep; an error asks
+ *	the driver for a reset; NULL if there is nothing to do
+ * @stop: finish or give up what is under way, nothing touches queues after; may sleep;
+ *	also when @start has failed; NULL if there is nothing to do.  Called without the
+ *	owner's memory if that has gone: then queues cannot be written to
+ * @kick: the driver has added to a queue, or lodge_virtio_wake() was called for it; may
+ *	sleep; called again soon if it returns true, so that others get their turn
+ * @read_config: configuration space; interrupts off, lodge_virtio.lock held
+ * @write_config: likewise; NULL if the driver cannot write there
+ * @destroy: frees the device that embeds the struct lodge_virtio; stopped before
+ *
+ * While one queue is reset or enabled again all of them are stopped, and started after.
+ */
+struct lodge_virtio_ops {
+	u16 id;
+	u16 config_len;
+	u64 features;
+	int (*start)(struct lodge_virtio *dev);
+	void (*stop)(struct lodge_virtio *dev);
+	bool (*kick)(struct lodge_virtio *dev, unsigned int queue);
+	void (*read_config)(struct lodge_virtio *dev, u32 offset, void *buf, u32 len);
+	void (*write_config)(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len);
+	void (*destroy)(struct lodge_virtio *dev);
+};
+
+/**
+ * struct lodge_virtio_queue - one queue: its registers, and itself
+ * @max: most descriptors that the device takes, 0 if there is no such queue [I]
+ * @vector: MSI-X entry [L]
+ * @enabled: the driver has enabled it [L]
+ * @reset: the driver has asked for its reset, the worker has not done it yet [L]
+ * @running: @vq is started [W]
+ * @setup: as written by the driver; constant while @enabled [L]
+ * @vq: the queue [W]
+ */
+struct lodge_virtio_queue {
+	u16 max;
+	u16 vector;
+	bool enabled;
+	bool reset;
+	bool running;
+	struct lodge_vq_setup setup;
+	struct lodge_vq vq;
+};
+
+/**
+ * struct lodge_virtio - a virtio device, embedded in the device proper
+ * @ops: kind of device [I]
+ * @mem: the VM's memory [I]
+ * @mm: the owner's address space, which is not kept: a reference from mmgrab() [I]
+ * @interrupt: of the transport: an MSI-X message or INTx for a queue or LODGE_VIRTIO_CONFIG;
+ *	any context [I]
+ * @transport_reset: of the transport: its own registers and interrupt; @lock held [I]
+ * @transport: for the two [I]
+ * @worker: kernel thread, from lodge_virtio_init() to lodge_virtio_destroy() [I]
+ * @nr_queues: with numbers from 0 on [I]
+ * @lock: guards registers; taken in any context, interrupts saved
+ * @status: device status [L]
+ * @features: offered [I]
+ * @driver_features: accepted [L]
+ * @config_vector: MSI-X entry for changes of the configuration [L]
+ * @generation: of the configuration space [L]
+ * @live: the worker has it started, or is about to: only the worker resets it [L]
+ * @resetting: 0 was written to @status, which the worker will make true [L]
+ * @started: @ops->start has been called, @ops->stop not yet [W]
+ * @kicked: a bit a queue: to be served; atomic
+ * @events: a bit for what else the worker is to look at; atomic
+ * @queue: by number
+ *
+ * [I] constant, [L] @lock, [W] the worker's alone.
+ */
+struct lodge_virtio {
+	const struct lodge_virtio_ops *ops;
+	struct lodge_mem *mem;
+	struct mm_struct *mm;
+	void (*interrupt)(struct lodge_virtio *dev, int queue);
+	void (*transport_reset)(struct lodge_virtio *dev);
+	void *transport;
+	struct task_struct *worker;
+	unsigned int nr_queues;
+	raw_spinlock_t lock;
+	u8 status;
+	u64 features;
+	u64 driver_features;
+	u16 config_vector;
+	u8 generation;
+	bool live;
+	bool resetting;
+	bool started;
+	unsigned long kicked;
+	unsigned long events;
+	struct lodge_virtio_queue queue[LODGE_VIRTIO_QUEUES];
+};
+
+/* for kinds of devices */
+int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *ops,
+		      struct lodge_mem *mem, unsigned int nr_queues, u16 size, const char *name);
+void lodge_virtio_destroy(struct lodge_virtio *dev);
+void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_interrupt(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_config_changed(struct lodge_virtio *dev);
+void lodge_virtio_needs_reset(struct lodge_virtio *dev);
+
+/* for transports; interrupts off or on */
+u8 lodge_virtio_status(struct lodge_virtio *dev);
+void lodge_virtio_set_status(struct lodge_virtio *dev, u8 status);
+void lodge_virtio_set_features(struct lodge_virtio *dev, unsigned int half, u32 value);
+bool lodge_virtio_enable_queue(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue);
+
+static inline bool lodge_virtio_has(const struct lodge_virtio *dev, unsigned int feature)
+{
+	return dev->driver_features & BIT_ULL(feature);
+}
+
+#endif /* LODGE_VIRTIO_DEVICE_H */
