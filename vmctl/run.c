@@ -115,8 +115,6 @@ int cmd_run(const struct cmd_args *args)
 
 	if (!status)
 		status = run_read_files(&r);
-	if (!status)
-		status = run_open_disks(&r);
 	if (status)
 		return status;
 	prepare_signals(&r);

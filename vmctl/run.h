@@ -77,7 +77,6 @@ struct run {
 /* runopt.c; both return 0, or an exit status after having told the user */
 int run_parse(struct run *r, const struct cmd_args *args);
 int run_read_files(struct run *r);
-int run_open_disks(struct run *r);
 void run_free_files(struct run *r);
 
 /* runloop.c: from a VM that is ready to an exit status */

@@ -394,14 +394,6 @@ int run_read_files(struct run *r)
 		status = read_file(&r->firmware);
 	for (i = 0; i < r->nr_initrd && !status; i++)
 		status = read_file(&r->initrd[i]);
-	return status;
-}
-
-int run_open_disks(struct run *r)
-{
-	unsigned int i;
-	int status = CMD_OK;
-
 	for (i = 0; i < r->vm.nr_disks && !status; i++)
 		status = disk_open(&r->disk[i]);
 	return status;
