@@ -12,7 +12,10 @@ enum cmd_status {
 	CMD_OK = 0,
 	CMD_FAILED = 1,
 	CMD_USAGE = 2,
+	CMD_NO_VM = 3,		/* there is no such VM, or it has ended */
 	CMD_UNSUPPORTED = 4,	/* this machine cannot do it; kselftest's "skip" */
+	CMD_BUSY = 5,		/* not in the VM's present state */
+	CMD_TIMEOUT = 124,
 };
 
 /**
@@ -65,7 +68,7 @@ struct cmd_args {
  * struct cmd - a verb
  * @name: what the user types, or a unique beginning of it
  * @args: operands as the usage line shows them
- * @help: one line
+ * @help: one line; NULL for another name of a verb, which is not listed
  * @opts: options besides --help, ended by an empty entry; NULL for none
  * @max_args: operands it takes at most
  * @more: lines for the end of its help, or NULL
@@ -85,7 +88,20 @@ struct cmd {
 int cmd_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int cmd_check(const struct cmd_args *args);
+int cmd_events(const struct cmd_args *args);
+int cmd_info(const struct cmd_args *args);
+int cmd_kill(const struct cmd_args *args);
+int cmd_list(const struct cmd_args *args);
+int cmd_log(const struct cmd_args *args);
+int cmd_pause(const struct cmd_args *args);
+int cmd_reset(const struct cmd_args *args);
+int cmd_resume(const struct cmd_args *args);
+int cmd_rm(const struct cmd_args *args);
 int cmd_run(const struct cmd_args *args);
+int cmd_start(const struct cmd_args *args);
+int cmd_stat(const struct cmd_args *args);
+int cmd_stop(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
+int cmd_wait(const struct cmd_args *args);
 
 #endif /* VMCTL_CMD_H */

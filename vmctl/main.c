@@ -11,15 +11,54 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "ctl.h"
 #include "run.h"
 
 #define MAX_OPTS	32
+#define MAX_VMS		256	/* on a command line */
 #define USAGE_OPTS	4	/* more are "[option ...]" in the usage line */
 
 static int cmd_help(const struct cmd_args *args);
 
 static const struct cmd_opt json_opts[] = {
 	{ 'j', "json", NULL, "print JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt events_opts[] = {
+	{ 'c', "count", "N", "end after so many" },
+	{ 'j', "json", NULL, "print JSON, an object an event" },
+	{ 0 }
+};
+
+static const struct cmd_opt list_opts[] = {
+	{ 'r', "running", NULL, "only those that have not ended" },
+	{ 'j', "json", NULL, "print JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt log_opts[] = {
+	{ 'f', "follow", NULL, "go on until the VM ends" },
+	{ CTL_DEBUG, "debugcon", NULL, "what went to port 0xe9, instead of the serial port" },
+	{ 0 }
+};
+
+static const struct cmd_opt stat_opts[] = {
+	{ 'i', "interval", "SECONDS", "again and again, each time what has come since" },
+	{ 'c', "count", "N", "so many times" },
+	{ 'j', "json", NULL, "print JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt stop_opts[] = {
+	{ 'f', "force", NULL, "do not ask the guest: as kill" },
+	{ 'w', "wait", NULL, "until it has ended" },
+	{ 0 }
+};
+
+static const struct cmd_opt wait_opts[] = {
+	{ 't', "timeout", "SECONDS", "not longer than this; then the status is 124" },
+	{ 'q', "quiet", NULL, "do not tell how it ended" },
 	{ 0 }
 };
 
@@ -54,11 +93,40 @@ static const char run_more[] =
 	"128+n signal n, 255 the guest's kernel panicked; a value v written to port 0xf4\n"
 	"gives (v * 2 + 1) modulo 256.\n";
 
+static const char start_more[] =
+	"It has no terminal: vmctl log shows what the guest writes, and its record stays when it\n"
+	"ends, until vmctl rm.  A reset starts it again, unless --reboot=exit says otherwise.\n";
+
+static const char vm_more[] = "VM is its name or number.\n";
+
+static const char wait_more[] =
+	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
+	"status is the guest's, as vmctl run has it.\n";
+
 static const struct cmd cmds[] = {
 	{ "check", "", "tell whether lodge can run on this machine", json_opts, 0, NULL,
 	  cmd_check },
 	{ "run", "[IMAGE]", "run a guest on this terminal until it ends", run_opts, 1, run_more,
 	  cmd_run },
+	{ "start", "[IMAGE]", "run a guest that needs no terminal", run_opts, 1, start_more,
+	  cmd_start },
+	{ "list", "[VM ...]", "list virtual machines", list_opts, MAX_VMS, NULL, cmd_list },
+	{ "ls", "[VM ...]", NULL, list_opts, MAX_VMS, NULL, cmd_list },
+	{ "status", "[VM ...]", NULL, list_opts, MAX_VMS, NULL, cmd_list },
+	{ "info", "VM ...", "tell all about a VM", json_opts, MAX_VMS, vm_more, cmd_info },
+	{ "stat", "VM ...", "print a VM's counters", stat_opts, MAX_VMS, vm_more, cmd_stat },
+	{ "log", "VM ...", "print the last that a guest wrote", log_opts, MAX_VMS, vm_more,
+	  cmd_log },
+	{ "events", "", "tell what happens to VMs, as it happens", events_opts, 0, NULL,
+	  cmd_events },
+	{ "stop", "VM ...", "ask a guest to power off", stop_opts, MAX_VMS, vm_more, cmd_stop },
+	{ "pause", "VM ...", "have a VM wait", NULL, MAX_VMS, vm_more, cmd_pause },
+	{ "resume", "VM ...", "have it go on", NULL, MAX_VMS, vm_more, cmd_resume },
+	{ "unpause", "VM ...", NULL, NULL, MAX_VMS, vm_more, cmd_resume },
+	{ "reset", "VM ...", "reset a VM, as its guest could", NULL, MAX_VMS, vm_more, cmd_reset },
+	{ "kill", "VM ...", "end a VM at once", NULL, MAX_VMS, vm_more, cmd_kill },
+	{ "wait", "VM ...", "wait until a VM has ended", wait_opts, MAX_VMS, wait_more, cmd_wait },
+	{ "rm", "VM ...", "forget a VM that has ended", NULL, MAX_VMS, vm_more, cmd_rm },
 	{ "version", "", "print the versions of vmctl and of the module", json_opts, 0, NULL,
 	  cmd_version },
 	{ "help", "[command]", "explain a command", NULL, 1, NULL, cmd_help },
@@ -83,7 +151,8 @@ static void print_usage(FILE *f)
 
 	fputs("usage: vmctl [-j] command [argument ...]\n\n", f);
 	for (c = cmds; c->name; c++)
-		fprintf(f, "  %-10s %s\n", c->name, c->help);
+		if (c->help)
+			fprintf(f, "  %-10s %s\n", c->name, c->help);
 	fputs("\nA command may be shortened as long as it stays unique.\n"
 	      "vmctl help COMMAND explains one; vmctl(8) is the manual.\n", f);
 }
@@ -98,6 +167,16 @@ static void print_opt(int id, const char *name, const char *arg, const char *hel
 	printf("  %-30s %s\n", left, help);
 }
 
+/* Another name of a verb has the help of the one before it that does the same */
+static const char *help_of(const struct cmd *c)
+{
+	const struct cmd *first = cmds;
+
+	while (first->fn != c->fn)
+		first++;
+	return first->help;
+}
+
 static void print_cmd_usage(const struct cmd *c)
 {
 	const struct cmd_opt *o;
@@ -110,7 +189,7 @@ static void print_cmd_usage(const struct cmd *c)
 		printf(" [option ...]");
 	for (o = c->opts; n && n <= USAGE_OPTS && o->id; o++)
 		printf(" [-%c]", o->id);
-	printf("%s%s\n\n%s\n\n", *c->args ? " " : "", c->args, c->help);
+	printf("%s%s\n\n%s\n\n", *c->args ? " " : "", c->args, help_of(c));
 	for (o = c->opts; o && o->id; o++)
 		print_opt(o->id, o->name, o->arg, o->help);
 	print_opt('h', "help", NULL, "print this");
@@ -128,12 +207,12 @@ static const struct cmd *find_cmd(const char *word)
 			return c;
 		if (strncmp(word, c->name, strlen(word)))
 			continue;
-		if (found) {
+		if (found && found->fn != c->fn) {
 			cmd_error(CMD_USAGE, "\"%s\" may mean %s or %s: type more of it", word,
 				  found->name, c->name);
 			return NULL;
 		}
-		found = c;
+		found = found ? found : c;
 	}
 	if (!found)
 		cmd_error(CMD_USAGE, "there is no command \"%s\": see vmctl help", word);

@@ -105,27 +105,32 @@ static uint64_t deadline_of(const struct run *r)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec + (uint64_t)(r->timeout * 1e9);
 }
 
-int cmd_run(const struct cmd_args *args)
+int run_guest(struct run *r)
 {
-	static struct run r;
 	static struct vm vm;
 	uint64_t deadline;
 	bool again = true;
-	int status = run_parse(&r, args);
+	int status = CMD_FAILED;
 
-	if (!status)
-		status = run_read_files(&r);
-	if (status)
-		return status;
-	prepare_signals(&r);
+	prepare_signals(r);
 	console_init();
-	deadline = deadline_of(&r);
+	deadline = deadline_of(r);
 	while (again) {
 		again = false;
 		status = CMD_FAILED;
-		if (!prepare(&r, &vm))
-			status = run_loop(&r, &vm, deadline, &again);
+		if (!prepare(r, &vm))
+			status = run_loop(r, &vm, deadline, &again);
 		vm_destroy(&vm);
 	}
 	return status;
+}
+
+int cmd_run(const struct cmd_args *args)
+{
+	static struct run r;
+	int status = run_parse(&r, args, false);
+
+	if (!status)
+		status = run_read_files(&r);
+	return status ? status : run_guest(&r);
 }

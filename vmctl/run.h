@@ -53,6 +53,8 @@ enum run_option {
  * @quiet: no word about how the guest ended
  * @features: lists of --cpu-feature
  * @signals: those that the loop reads; blocked in all threads
+ * @detached: it has no terminal, and leaves a record
+ * @ready: of @detached: where who started it waits for a byte, or -1
  */
 struct run {
 	struct vm_config vm;
@@ -72,12 +74,20 @@ struct run {
 	bool quiet;
 	const char *features[RUN_MAX_FILES];
 	sigset_t signals;
+	bool detached;
+	int ready;
 };
 
 /* runopt.c; both return 0, or an exit status after having told the user */
-int run_parse(struct run *r, const struct cmd_args *args);
+int run_parse(struct run *r, const struct cmd_args *args, bool detached);
 int run_read_files(struct run *r);
 void run_free_files(struct run *r);
+
+/* run.c: the whole of it, after run_read_files(); an exit status */
+int run_guest(struct run *r);
+
+/* detach.c: the guest runs */
+void run_ready(const struct run *r);
 
 /* runloop.c: from a VM that is ready to an exit status */
 int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again);

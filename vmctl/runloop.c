@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "counter.h"
 #include "run.h"
 
 #define INPUT_SIZE	4096
@@ -89,31 +90,7 @@ static void leave(struct loop *l, enum why why)
 
 static void print_stats(struct vm *vm)
 {
-	static const char * const names[LODGE_NR_STATS] = {
-		[LODGE_STAT_EXITS] = "exits",
-		[LODGE_STAT_EXITS_USER] = "exits to user space",
-		[LODGE_STAT_WINDOWS] = "stretches in VMX operation",
-		[LODGE_STAT_NEIGHBOUR] = "beside a neighbour",
-		[LODGE_STAT_IRQ_EXITS] = "host interrupts",
-		[LODGE_STAT_NMI_EXITS] = "host NMIs",
-		[LODGE_STAT_MCE_EXITS] = "machine checks",
-		[LODGE_STAT_CPUID] = "cpuid",
-		[LODGE_STAT_HLT] = "hlt",
-		[LODGE_STAT_IO] = "port accesses",
-		[LODGE_STAT_IO_USER] = "ports to user space",
-		[LODGE_STAT_MMIO] = "memory-mapped accesses",
-		[LODGE_STAT_MSR] = "MSR accesses",
-		[LODGE_STAT_CR] = "control registers",
-		[LODGE_STAT_DR] = "debug registers",
-		[LODGE_STAT_EPT_FAULTS] = "EPT faults",
-		[LODGE_STAT_EMULATED] = "emulated instructions",
-		[LODGE_STAT_INJECTED] = "injected events",
-		[LODGE_STAT_TLB_FLUSHES] = "TLB flushes",
-		[LODGE_STAT_MIGRATIONS] = "migrations",
-		[LODGE_STAT_VMREADS] = "VMREADs",
-		[LODGE_STAT_VMWRITES] = "VMWRITEs",
-		[LODGE_STAT_MSR_ACCESSES] = "host MSR accesses",
-	};	uint64_t sum[LODGE_NR_STATS];
+	uint64_t sum[LODGE_NR_STATS];
 	unsigned int i, n = vm_stats(vm, sum);
 	char lines[LODGE_NR_STATS * 64];
 	size_t len = 0;
@@ -121,7 +98,7 @@ static void print_stats(struct vm *vm)
 	lines[0] = 0;
 	for (i = 0; i < n; i++)
 		len += snprintf(lines + len, sizeof(lines) - len, "%-28s %14llu\n",
-				names[i] ? names[i] : "(new)", (unsigned long long)sum[i]);
+				counter_text(i), (unsigned long long)sum[i]);
 	console_print(lines);
 }
 
@@ -331,6 +308,9 @@ static int conclude_guest(struct loop *l)
 	case VM_EXIT:
 		say(l, "the guest wrote %u to its exit port", end->code);
 		return (end->code << 1 | 1) & 0xff;
+	case VM_KILLED:
+		say(l, "the guest was killed");
+		return RUN_SIGNAL + SIGKILL;
 	default:
 		console_tell("%s", end->text);
 		console_print(end->registers);
@@ -383,6 +363,37 @@ static int conclude(struct loop *l)
 	}
 }
 
+/* The same for the VM's record */
+static enum lodge_end_reason reason(const struct loop *l)
+{
+	switch (l->why) {
+	case WHY_KEY:
+		return LODGE_END_USER;
+	case WHY_SIGNAL:
+		return LODGE_END_SIGNAL;
+	case WHY_TIMEOUT:
+		return LODGE_END_TIMEOUT;
+	case WHY_GUEST:
+		break;
+	default:
+		return LODGE_END_ERROR;
+	}
+	switch (l->vm->end.kind) {
+	case VM_POWEROFF:
+		return LODGE_END_POWEROFF;
+	case VM_RESET:
+		return LODGE_END_RESET;
+	case VM_PANIC:
+		return LODGE_END_PANIC;
+	case VM_EXIT:
+		return LODGE_END_EXIT;
+	case VM_KILLED:
+		return LODGE_END_KILLED;
+	default:
+		return l->vm->end.shutdown ? LODGE_END_TRIPLE_FAULT : LODGE_END_ERROR;
+	}
+}
+
 /* ---- together ------------------------------------------------------------ */
 
 static int start_stream(struct loop *l, struct console_stream *s, unsigned int which, int out)
@@ -420,6 +431,9 @@ static int open_streams(struct loop *l)
 {
 	if (open_debugcon(l))
 		return -1;
+	/* the module keeps the last of it for "vmctl log" */
+	if (l->r->detached)
+		return 0;
 	return start_stream(l, &l->serial, LODGE_CONSOLE_SERIAL, STDOUT_FILENO);
 }
 
@@ -443,7 +457,7 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	int status;
 
 	*again = false;
-	*l = (struct loop){ .r = r, .vm = vm, .deadline = deadline, .input_open = true,
+	*l = (struct loop){ .r = r, .vm = vm, .deadline = deadline, .input_open = !r->detached,
 			    .debug_fd = -1, .is_terminal = isatty(STDIN_FILENO),
 			    .signals = signalfd(-1, &r->signals, SFD_CLOEXEC | SFD_NONBLOCK) };
 	if (l->signals < 0)
@@ -454,6 +468,8 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	l->start = now_ns();
 	if (vm_start(vm))
 		leave(l, WHY_FAILED);
+	else
+		run_ready(r);
 	while (!l->left)
 		loop_once(l);
 	vm_stop(vm);
@@ -462,6 +478,8 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	if (!*again)
 		console_restore();
 	status = conclude(l);
+	vm_tell_end(vm, reason(l), status, (r->detached || *again ? LODGE_VM_END_KEEP : 0) |
+		    (*again ? LODGE_VM_END_RESTARTS : 0));
 	if (r->stats && !*again)
 		print_stats(vm);
 	close(l->signals);

@@ -285,11 +285,12 @@ static int check(struct run *r)
 	return CMD_OK;
 }
 
-int run_parse(struct run *r, const struct cmd_args *args)
+int run_parse(struct run *r, const struct cmd_args *args, bool detached)
 {
 	int i, status;
 
-	*r = (struct run){ .vm = { .memory = DEFAULT_MEMORY, .cpus = 1 } };
+	*r = (struct run){ .vm = { .memory = DEFAULT_MEMORY, .cpus = 1 }, .detached = detached,
+			   .restart = detached, .ready = -1 };
 	r->vm.name = r->name;
 	r->vm.cpu_features = r->features;
 	r->vm.disks = r->disk;

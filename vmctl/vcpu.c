@@ -37,6 +37,9 @@ static void system_event(struct vcpu *cpu)
 	case LODGE_SYSTEM_RESET:
 		vm_finish(cpu->vm, VM_RESET, s->code);
 		break;
+	case LODGE_SYSTEM_KILL:
+		vm_finish(cpu->vm, VM_KILLED, 0);
+		break;
 	case LODGE_SYSTEM_PANIC:
 		/* a kernel that goes on into its crash kernel is not at its end */
 		if (s->code & PANICKED)

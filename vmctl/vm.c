@@ -297,9 +297,29 @@ void vm_fail(struct vcpu *cpu, const char *format, ...)
 		vsnprintf(vm->end.text, sizeof(vm->end.text), format, ap);
 		va_end(ap);
 		vcpu_registers(cpu, vm->end.registers, sizeof(vm->end.registers));
+		vm->end.shutdown = cpu->run->exit_reason == LODGE_EXIT_SHUTDOWN;
 		end_locked(vm, VM_FAILED);
 	}
 	pthread_mutex_unlock(&vm->lock);
+}
+
+/**
+ * vm_tell_end - for those who see the VM from elsewhere
+ * @vm: the VM
+ * @reason: why it ended
+ * @status: exit status
+ * @flags: LODGE_VM_END_*
+ *
+ * A module that does not take it has no record to keep it in.
+ */
+void vm_tell_end(struct vm *vm, enum lodge_end_reason reason, unsigned int status,
+		 unsigned int flags)
+{
+	struct lodge_vm_end end = {
+		.size = sizeof(end), .reason = reason, .status = status, .flags = flags,
+	};
+
+	ioctl(vm->fd, LODGE_VM_END, &end);
 }
 
 /* ---- threads ------------------------------------------------------------- */

@@ -23,6 +23,7 @@ enum vm_end_kind {
 	VM_POWEROFF,
 	VM_RESET,
 	VM_PANIC,
+	VM_KILLED,	/* by netlink */
 	VM_EXIT,	/* the debug-exit port; code: what was written */
 	VM_FAILED,	/* text: a sentence */
 };
@@ -32,12 +33,14 @@ enum vm_end_kind {
  * @kind: why
  * @code: for VM_EXIT, VM_PANIC
  * @text: for VM_FAILED
+ * @shutdown: likewise: it was a triple fault
  * @registers: lines about the vCPU that failed, or empty
  */
 struct vm_end {
 	enum vm_end_kind kind;
 	uint32_t code;
 	char text[256];
+	bool shutdown;
 	char registers[640];
 };
 
@@ -124,6 +127,8 @@ int vm_set_start(struct vm *vm, const struct boot *b);
 int vm_start(struct vm *vm);
 int vm_console(struct vm *vm, unsigned int which);
 
+void vm_tell_end(struct vm *vm, enum lodge_end_reason reason, unsigned int status,
+		 unsigned int flags);
 void vm_stop(struct vm *vm);
 void vm_destroy(struct vm *vm);
 void vm_finish(struct vm *vm, enum vm_end_kind kind, uint32_t code);

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the verbs for VMs that run elsewhere have in common: names of things, which
+ * VM a word means, exit statuses.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl.h"
+
+#define SECOND_NS	1000000000ULL
+
+/* ---- names --------------------------------------------------------------- */
+
+static const char *name_of(const char * const *names, unsigned int n, uint32_t i)
+{
+	return i < n && names[i] ? names[i] : "unknown";
+}
+
+#define NAME(names, i)	name_of(names, sizeof(names) / sizeof((names)[0]), i)
+
+const char *ctl_state(const struct nl_vm *vm)
+{
+	static const char * const names[] = {
+		[LODGE_STATE_CREATED] = "created",
+		[LODGE_STATE_RUNNING] = "running",
+		[LODGE_STATE_PAUSED] = "paused",
+		[LODGE_STATE_ENDED] = "ended",
+	};
+
+	return vm->restarts ? "restarting" : NAME(names, vm->state);
+}
+
+const char *ctl_vcpu_state(uint32_t state)
+{
+	static const char * const names[] = {
+		[LODGE_VCPU_STATE_USER] = "host",
+		[LODGE_VCPU_STATE_GUEST] = "guest",
+		[LODGE_VCPU_STATE_HALTED] = "halted",
+		[LODGE_VCPU_STATE_WAITS] = "not started",
+		[LODGE_VCPU_STATE_PAUSED] = "paused",
+	};
+
+	return NAME(names, state);
+}
+
+const char *ctl_reason(uint32_t reason)
+{
+	static const char * const names[LODGE_END_NR] = {
+		[LODGE_END_NONE] = "none",
+		[LODGE_END_POWEROFF] = "power-off",
+		[LODGE_END_RESET] = "reset",
+		[LODGE_END_PANIC] = "panic",
+		[LODGE_END_EXIT] = "exit",
+		[LODGE_END_TRIPLE_FAULT] = "triple-fault",
+		[LODGE_END_ERROR] = "error",
+		[LODGE_END_TIMEOUT] = "timeout",
+		[LODGE_END_SIGNAL] = "signal",
+		[LODGE_END_USER] = "user",
+		[LODGE_END_KILLED] = "killed",
+		[LODGE_END_CLOSED] = "closed",
+	};
+
+	return NAME(names, reason);
+}
+
+const char *ctl_event(uint32_t kind)
+{
+	static const char * const names[] = {
+		[LODGE_VM_EVENT_CREATED] = "created",
+		[LODGE_VM_EVENT_RUNNING] = "running",
+		[LODGE_VM_EVENT_PAUSED] = "paused",
+		[LODGE_VM_EVENT_RESUMED] = "resumed",
+		[LODGE_VM_EVENT_ENDED] = "ended",
+		[LODGE_VM_EVENT_DELETED] = "deleted",
+	};
+
+	return NAME(names, kind);
+}
+
+const char *ctl_user(uint32_t uid)
+{
+	static char number[16];
+
+	/* a static program would need the C library's shared parts to ask more than this */
+	if (!uid)
+		return "root";
+	snprintf(number, sizeof(number), "%u", uid);
+	return number;
+}
+
+const char *ctl_size(uint64_t bytes, char *buf, size_t size)
+{
+	static const char letters[] = "BKMGT";
+	unsigned int i = 0;
+	double n = bytes;
+
+	while (n >= 1024 && i < sizeof(letters) - 2) {
+		n /= 1024;
+		i++;
+	}
+	snprintf(buf, size, n == floor(n) || n >= 100 ? "%.0f%c" : "%.1f%c", n, letters[i]);
+	return buf;
+}
+
+uint64_t ctl_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+const char *ctl_age(uint64_t ns, char *buf, size_t size)
+{
+	uint64_t now = ctl_now();
+	unsigned int s = now > ns ? (now - ns) / SECOND_NS : 0;
+
+	if (s >= 86400)
+		snprintf(buf, size, "%ud %02uh", s / 86400, s / 3600 % 24);
+	else
+		snprintf(buf, size, "%02u:%02u:%02u", s / 3600, s / 60 % 60, s % 60);
+	return buf;
+}
+
+/* ---- which VM ------------------------------------------------------------ */
+
+int ctl_fail(int error, const char *word)
+{
+	int status = CMD_FAILED;
+
+	switch (-error) {
+	case ENOENT:
+	case ESRCH:
+		status = CMD_NO_VM;
+		break;
+	case EBUSY:
+	case EALREADY:
+		status = CMD_BUSY;
+		break;
+	case ENODEV:
+		status = word ? CMD_FAILED : CMD_UNSUPPORTED;
+		break;
+	}
+	if (word)
+		return cmd_error(status, "%s: %s", word, nl_error());
+	return cmd_error(status, "%s", nl_error());
+}
+
+static bool is_number(const char *word, uint32_t *number)
+{
+	unsigned long n;
+	char *end;
+
+	if (!isdigit((unsigned char)*word))
+		return false;
+	errno = 0;
+	n = strtoul(word, &end, 10);
+	*number = n;
+	return !*end && !errno && n && n <= INT32_MAX;
+}
+
+static int several(const char *word, const struct nl_vm *list, unsigned int n)
+{
+	char numbers[256];
+	size_t len = 0;
+	unsigned int i;
+
+	numbers[0] = 0;
+	for (i = 0; i < n && len < sizeof(numbers) - 16; i++)
+		if (!strcmp(list[i].name, word) && list[i].state != LODGE_STATE_ENDED)
+			len += snprintf(numbers + len, sizeof(numbers) - len, " %u",
+					list[i].number);
+	return cmd_error(CMD_FAILED, "several VMs are called %s: say which by its number:%s", word,
+			 numbers);
+}
+
+/* Among VMs that live, or else among those that have ended, of which the last counts */
+static const struct nl_vm *by_name(const char *word, const struct nl_vm *list, unsigned int n,
+				   unsigned int *nr)
+{
+	const struct nl_vm *alive = NULL, *ended = NULL;
+	unsigned int i;
+
+	*nr = 0;
+	for (i = 0; i < n; i++) {
+		if (strcmp(list[i].name, word))
+			continue;
+		if (list[i].state != LODGE_STATE_ENDED || list[i].restarts) {
+			alive = &list[i];
+			++*nr;
+		} else if (!ended || list[i].ended > ended->ended) {
+			ended = &list[i];
+		}
+	}
+	return alive ? alive : ended;
+}
+
+static int find_by_name(const char *word, struct nl_vm *vm)
+{
+	const struct nl_vm *found;
+	struct nl_vm *list;
+	unsigned int n, nr;
+	int status = CMD_OK;
+	int error = nl_vms(&list, &n);
+
+	if (error)
+		return ctl_fail(error, NULL);
+	found = by_name(word, list, n, &nr);
+	if (!found)
+		status = cmd_error(CMD_NO_VM, "there is no VM %s", word);
+	else if (nr > 1)
+		status = several(word, list, n);
+	else
+		*vm = *found;
+	free(list);
+	return status;
+}
+
+int ctl_find(const char *word, struct nl_vm *vm)
+{
+	uint32_t number;
+	int error;
+
+	if (!is_number(word, &number))
+		return find_by_name(word, vm);
+	error = nl_vm(number, vm);
+	if (error == -ENOENT)
+		return find_by_name(word, vm);
+	return error ? ctl_fail(error, NULL) : CMD_OK;
+}
+
+int ctl_each(const struct cmd_args *args,
+	     int (*fn)(const struct cmd_args *args, const struct nl_vm *vm))
+{
+	int i, status, first = CMD_OK;
+	struct nl_vm vm;
+
+	if (!args->argc)
+		return cmd_error(CMD_USAGE, "%s which VM? Name one, or give its number: see vmctl list",
+				 args->cmd->name);
+	for (i = 0; i < args->argc; i++) {
+		status = ctl_find(args->argv[i], &vm);
+		if (!status)
+			status = fn(args, &vm);
+		if (!first)
+			first = status;
+	}
+	return first;
+}
+
+/* ---- options ------------------------------------------------------------- */
+
+const char *ctl_option(const struct cmd_args *args, int id)
+{
+	const char *value = NULL;
+	int i;
+
+	for (i = 0; i < args->nr_values; i++)
+		if (args->values[i].id == id)
+			value = args->values[i].value ? args->values[i].value : "";
+	return value;
+}
+
+double ctl_seconds(const char *value)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	return end == value || *end || !isfinite(s) || s <= 0 || s > 1e9 ? 0 : s;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmctl start: a guest in a process of its own, without terminal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "run.h"
+
+/* Without netlink nobody can tell, and nobody could stop it by its name either */
+static int check_name(const char *name)
+{
+	struct nl_vm *list;
+	unsigned int i, n;
+	int error = nl_vms(&list, &n);
+	int status = CMD_OK;
+
+	if (error)
+		return ctl_fail(error, NULL);
+	for (i = 0; i < n && !status; i++)
+		if (!strcmp(list[i].name, name) &&
+		    (list[i].state != LODGE_STATE_ENDED || list[i].restarts))
+			status = cmd_error(CMD_BUSY, "VM %u is called %s already: choose another --name",
+					   list[i].number, name);
+	free(list);
+	return status;
+}
+
+static uint32_t number_of(pid_t pid)
+{
+	struct nl_vm *list;
+	unsigned int i, n;
+	uint32_t number = 0;
+
+	if (nl_vms(&list, &n))
+		return 0;
+	for (i = 0; i < n; i++)
+		if (list[i].pid == (uint32_t)pid)
+			number = list[i].number;
+	free(list);
+	return number;
+}
+
+static void use_null(int fd, int how)
+{
+	int null = open("/dev/null", how);
+
+	if (null >= 0 && null != fd) {
+		dup2(null, fd);
+		close(null);
+	}
+}
+
+/* The guest runs: nobody looks at this process's words any more */
+void run_ready(const struct run *r)
+{
+	static bool done;
+	uint32_t number;
+
+	if (done || r->ready < 0)
+		return;
+	done = true;
+	number = number_of(getpid());
+	if (write(r->ready, &number, sizeof(number)) != sizeof(number))
+		return;
+	close(r->ready);
+	use_null(STDERR_FILENO, O_WRONLY);
+}
+
+/* Its standard error stays until it is ready: what goes wrong before that is told there */
+static int be_guest(struct run *r, int ready)
+{
+	setsid();
+	use_null(STDIN_FILENO, O_RDONLY);
+	use_null(STDOUT_FILENO, O_WRONLY);
+	r->ready = ready;
+	return run_guest(r);
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return CMD_FAILED;
+	if (WIFSIGNALED(status))
+		return RUN_SIGNAL + WTERMSIG(status);
+	return WEXITSTATUS(status) ? WEXITSTATUS(status) : CMD_FAILED;
+}
+
+static int detach(struct run *r)
+{
+	int p[2];
+	uint32_t number = 0;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC))
+		return cmd_error(CMD_FAILED, "cannot make a pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return cmd_error(CMD_FAILED, "cannot start a process: %s", strerror(errno));
+	if (!pid) {
+		close(p[0]);
+		_exit(be_guest(r, p[1]));
+	}
+	close(p[1]);
+	while (read(p[0], &number, sizeof(number)) < 0)
+		if (errno != EINTR)
+			break;
+	close(p[0]);
+	if (!number)
+		return status_of(pid);
+	printf("%u\n", number);
+	return CMD_OK;
+}
+
+int cmd_start(const struct cmd_args *args)
+{
+	static struct run r;
+	int status = run_parse(&r, args, true);
+
+	if (!status)
+		status = check_name(r.name);
+	if (!status)
+		status = run_read_files(&r);
+	return status ? status : detach(&r);
+}

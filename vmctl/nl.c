@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module's generic netlink family, through libnl; nothing else knows of that.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include "nl.h"
+
+#ifndef NETLINK_EXT_ACK
+#define NETLINK_EXT_ACK	11
+#endif
+
+#define BUFFER		(64 << 10)
+#define DUMP_TRIES	16
+
+static struct nl_sock *sock;
+static struct nl_sock *events;
+static int family;
+static char sentence[256];
+
+const char *nl_error(void)
+{
+	return sentence;
+}
+
+static int fail(int error, const char *text)
+{
+	snprintf(sentence, sizeof(sentence), "%s", text);
+	return -error;
+}
+
+/* ---- the socket ---------------------------------------------------------- */
+
+static struct nl_sock *connect_socket(void)
+{
+	struct nl_sock *s = nl_socket_alloc();
+	int one = 1;
+
+	if (!s)
+		return NULL;
+	if (genl_connect(s)) {
+		nl_socket_free(s);
+		return NULL;
+	}
+	nl_socket_set_msg_buf_size(s, BUFFER);
+	setsockopt(nl_socket_get_fd(s), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	return s;
+}
+
+static int open_socket(void)
+{
+	if (sock)
+		return 0;
+	sock = connect_socket();
+	if (!sock)
+		return fail(EIO, "cannot open a netlink socket");
+	family = genl_ctrl_resolve(sock, LODGE_FAMILY_NAME);
+	if (family >= 0)
+		return 0;
+	nl_socket_free(sock);
+	sock = NULL;
+	return fail(ENODEV,
+		    "the module lodge is not loaded, or is too old to be asked by netlink");
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+/**
+ * struct request - a request under way
+ * @take: called for each message that comes back; returns 0 or a negative errno
+ * @arg: its argument
+ * @left: more is to come
+ * @error: 0 or a negative errno
+ */
+struct request {
+	int (*take)(struct nlattr **attrs, void *arg);
+	void *arg;
+	bool left;
+	int error;
+};
+
+/* What the kernel says besides the errno */
+static void keep_sentence(const struct nlmsgerr *err)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)err - 1;
+	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1] = { NULL };
+	int len = h->nlmsg_len, skip = sizeof(*h) + sizeof(*err);
+
+	snprintf(sentence, sizeof(sentence), "%s", strerror(-err->error));
+	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(h->nlmsg_flags & NLM_F_CAPPED))
+		skip += err->msg.nlmsg_len - sizeof(err->msg);
+	if (skip >= len || nla_parse(tb, NLMSGERR_ATTR_MAX,
+				     (struct nlattr *)((char *)h + skip), len - skip, NULL))
+		return;
+	if (tb[NLMSGERR_ATTR_MSG])
+		snprintf(sentence, sizeof(sentence), "%.*s", nla_len(tb[NLMSGERR_ATTR_MSG]),
+			 (char *)nla_data(tb[NLMSGERR_ATTR_MSG]));
+}
+
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
+{
+	struct request *r = arg;
+
+	(void)from;
+	r->left = false;
+	r->error = err->error;
+	keep_sentence(err);
+	return NL_STOP;
+}
+
+static int on_end(struct nl_msg *msg, void *arg)
+{
+	struct request *r = arg;
+
+	(void)msg;
+	r->left = false;
+	return NL_STOP;
+}
+
+#define ATTR_MAX	64
+
+static int on_message(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attrs[ATTR_MAX + 1];
+	struct request *r = arg;
+
+	if (!genlmsg_parse(nlmsg_hdr(msg), 0, attrs, ATTR_MAX, NULL) && !r->error)
+		r->error = r->take(attrs, r->arg);
+	return NL_OK;
+}
+
+static int receive(struct request *r)
+{
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int err = 0;
+
+	if (!cb)
+		return fail(ENOMEM, "out of memory");
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, r);
+	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_end, r);
+	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_end, r);
+	if (r->take)
+		nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_message, r);
+	r->left = true;
+	while (r->left && err >= 0)
+		err = nl_recvmsgs(sock, cb);
+	nl_cb_put(cb);
+	if (err == -NLE_DUMP_INTR)
+		return -EAGAIN;
+	if (err < 0 && r->left)
+		return fail(EIO, nl_geterror(err));
+	return r->error;
+}
+
+/* A message for the kernel; @number 0: no attribute 1, which is a VM's number everywhere */
+static struct nl_msg *new_message(int cmd, int flags, uint32_t number)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+
+	if (!msg)
+		return NULL;
+	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags, cmd,
+			 LODGE_FAMILY_VERSION) ||
+	    (number && nla_put_u32(msg, LODGE_A_VM_NUMBER, number))) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+/* Sends and frees it */
+static int send_message(struct nl_msg *msg, struct request *r)
+{
+	int err;
+
+	if (!msg)
+		return fail(ENOMEM, "out of memory");
+	err = nl_send_auto(sock, msg);
+	nlmsg_free(msg);
+	if (err < 0)
+		return fail(EIO, nl_geterror(err));
+	return receive(r);
+}
+
+static int ask(int cmd, uint32_t number, int (*take)(struct nlattr **attrs, void *arg), void *arg)
+{
+	struct request r = { .take = take, .arg = arg };
+	int err = open_socket();
+
+	return err ? err : send_message(new_message(cmd, NLM_F_ACK, number), &r);
+}
+
+static uint32_t get_u32(struct nlattr *a)
+{
+	return a && nla_len(a) >= 4 ? nla_get_u32(a) : 0;
+}
+
+static uint64_t get_u64(struct nlattr *a)
+{
+	return a && nla_len(a) >= 8 ? nla_get_u64(a) : 0;
+}
+
+static void get_name(struct nlattr *a, char *name)
+{
+	if (a)
+		nla_strlcpy(name, a, LODGE_NAME_LEN);
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+/**
+ * struct list - what a dump gives
+ * @items: array, or NULL
+ * @n: how many
+ * @size: bytes of one
+ * @parse: fills one
+ */
+struct list {
+	void *items;
+	unsigned int n;
+	size_t size;
+	void (*parse)(struct nlattr **attrs, void *item);
+};
+
+static int take_item(struct nlattr **attrs, void *arg)
+{
+	struct list *l = arg;
+	void *more = realloc(l->items, (l->n + 1) * l->size);
+
+	if (!more)
+		return fail(ENOMEM, "out of memory");
+	l->items = more;
+	l->parse(attrs, memset((char *)more + l->n++ * l->size, 0, l->size));
+	return 0;
+}
+
+/* Again, as long as something changes meanwhile */
+static int dump(int cmd, uint32_t number, struct list *l)
+{
+	int tries, err = open_socket();
+
+	for (tries = 0; !err && tries < DUMP_TRIES; tries++) {
+		struct request r = { .take = take_item, .arg = l };
+
+		l->n = 0;
+		err = send_message(new_message(cmd, NLM_F_DUMP, number), &r);
+		if (err != -EAGAIN)
+			break;
+		/* the last try may be what it is */
+		err = 0;
+	}
+	if (err) {
+		free(l->items);
+		l->items = NULL;
+	}
+	return err;
+}
+
+static void parse_vm(struct nlattr **a, void *item)
+{
+	struct nl_vm *vm = item;
+
+	*vm = (struct nl_vm){
+		.number = get_u32(a[LODGE_A_VM_NUMBER]),
+		.state = get_u32(a[LODGE_A_VM_STATE]),
+		.reason = get_u32(a[LODGE_A_VM_REASON]),
+		.status = get_u32(a[LODGE_A_VM_STATUS]),
+		.uid = get_u32(a[LODGE_A_VM_UID]),
+		.pid = get_u32(a[LODGE_A_VM_PID]),
+		.vcpus = get_u32(a[LODGE_A_VM_VCPUS]),
+		.memory = get_u64(a[LODGE_A_VM_MEMORY]),
+		.created = get_u64(a[LODGE_A_VM_CREATED]),
+		.ended = get_u64(a[LODGE_A_VM_ENDED]),
+		.restarts = a[LODGE_A_VM_RESTARTS],
+	};
+	get_name(a[LODGE_A_VM_NAME], vm->name);
+}
+
+static void parse_vcpu(struct nlattr **a, void *item)
+{
+	*(struct nl_vcpu *)item = (struct nl_vcpu){
+		.id = get_u32(a[LODGE_A_VCPU_ID]),
+		.state = get_u32(a[LODGE_A_VCPU_STATE]),
+		.cpu = get_u32(a[LODGE_A_VCPU_CPU]),
+		.tid = get_u32(a[LODGE_A_VCPU_TID]),
+		.exits = get_u64(a[LODGE_A_VCPU_EXITS]),
+	};
+}
+
+int nl_vms(struct nl_vm **list, unsigned int *n)
+{
+	struct list l = { .size = sizeof(struct nl_vm), .parse = parse_vm };
+	int err = dump(LODGE_CMD_VM_GET, 0, &l);
+
+	*list = l.items;
+	*n = err ? 0 : l.n;
+	return err;
+}
+
+int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n)
+{
+	struct list l = { .size = sizeof(struct nl_vcpu), .parse = parse_vcpu };
+	int err = dump(LODGE_CMD_VCPU_GET, number, &l);
+
+	*list = l.items;
+	*n = err ? 0 : l.n;
+	return err;
+}
+
+/* ---- one VM -------------------------------------------------------------- */
+
+static int take_vm(struct nlattr **attrs, void *arg)
+{
+	parse_vm(attrs, arg);
+	return 0;
+}
+
+int nl_vm(uint32_t number, struct nl_vm *vm)
+{
+	return ask(LODGE_CMD_VM_GET, number, take_vm, vm);
+}
+
+int nl_act(uint32_t number, enum lodge_action action)
+{
+	struct request r = { .take = NULL };
+	struct nl_msg *msg;
+	int err = open_socket();
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
+	if (msg && nla_put_u32(msg, LODGE_A_VM_ACTION, action)) {
+		nlmsg_free(msg);
+		msg = NULL;
+	}
+	return send_message(msg, &r);
+}
+
+int nl_delete(uint32_t number)
+{
+	return ask(LODGE_CMD_VM_DELETE, number, NULL, NULL);
+}
+
+static int take_stats(struct nlattr **attrs, void *arg)
+{
+	struct nlattr *counters[ATTR_MAX + 1];
+	uint64_t *values = arg;
+	unsigned int i;
+
+	if (!attrs[LODGE_A_STATS_COUNTERS] ||
+	    nla_parse_nested(counters, ATTR_MAX, attrs[LODGE_A_STATS_COUNTERS], NULL))
+		return fail(EPROTO, "the module's answer has no counters");
+	for (i = 0; i < LODGE_NR_STATS; i++)
+		values[i] = get_u64(counters[LODGE_A_COUNTER(i)]);
+	return 0;
+}
+
+int nl_stats(uint32_t number, uint64_t *values)
+{
+	_Static_assert(LODGE_A_COUNTER(LODGE_NR_STATS) <= ATTR_MAX, "counters");
+	return ask(LODGE_CMD_STATS_GET, number, take_stats, values);
+}
+
+/**
+ * struct piece - part of a console's output
+ * @buf: NL_CONSOLE_MAX bytes
+ * @len: how many there are
+ * @position: where they end
+ */
+struct piece {
+	char *buf;
+	unsigned int len;
+	uint32_t position;
+};
+
+static int take_console(struct nlattr **attrs, void *arg)
+{
+	struct nlattr *data = attrs[LODGE_A_CONSOLE_DATA];
+	struct piece *p = arg;
+
+	if (!data || nla_len(data) > NL_CONSOLE_MAX)
+		return fail(EPROTO, "the module's answer has no console output");
+	p->len = nla_len(data);
+	memcpy(p->buf, nla_data(data), p->len);
+	p->position = get_u32(attrs[LODGE_A_CONSOLE_POSITION]);
+	return 0;
+}
+
+int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *position, char *buf,
+	       unsigned int *len)
+{
+	struct piece p = { .buf = buf };
+	struct request r = { .take = take_console, .arg = &p };
+	struct nl_msg *msg;
+	int err = open_socket();
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_CONSOLE_GET, NLM_F_ACK, number);
+	if (msg && (nla_put_u32(msg, LODGE_A_CONSOLE_WHICH, which) ||
+		    (again && nla_put_u32(msg, LODGE_A_CONSOLE_POSITION, *position)))) {
+		nlmsg_free(msg);
+		msg = NULL;
+	}
+	err = send_message(msg, &r);
+	*len = err ? 0 : p.len;
+	if (!err)
+		*position = p.position;
+	return err;
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+int nl_listen(void)
+{
+	int group, err = open_socket();
+
+	if (err)
+		return err;
+	events = connect_socket();
+	if (!events)
+		return fail(EIO, "cannot open a netlink socket");
+	nl_socket_disable_seq_check(events);
+	nl_socket_set_nonblocking(events);
+	group = genl_ctrl_resolve_grp(sock, LODGE_FAMILY_NAME, LODGE_MCGRP_EVENTS);
+	err = group < 0 ? group : nl_socket_add_membership(events, group);
+	if (!err)
+		return 0;
+	nl_socket_free(events);
+	events = NULL;
+	if (err == -NLE_PERM || err == -NLE_NOACCESS)
+		return fail(EPERM, "only who has CAP_SYS_ADMIN may listen to all events");
+	return fail(EIO, nl_geterror(err));
+}
+
+static int on_event(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *a[ATTR_MAX + 1];
+	struct nl_event *e = arg;
+	struct genlmsghdr *h = nlmsg_data(nlmsg_hdr(msg));
+
+	if (h->cmd != LODGE_CMD_EVENT || genlmsg_parse(nlmsg_hdr(msg), 0, a, ATTR_MAX, NULL))
+		return NL_SKIP;
+	*e = (struct nl_event){
+		.seq = get_u32(a[LODGE_A_EVENT_SEQ]),
+		.kind = get_u32(a[LODGE_A_EVENT_KIND]),
+		.vm = get_u32(a[LODGE_A_EVENT_VM]),
+		.uid = get_u32(a[LODGE_A_EVENT_UID]),
+		.reason = get_u32(a[LODGE_A_EVENT_REASON]),
+		.status = get_u32(a[LODGE_A_EVENT_STATUS]),
+		.restarts = a[LODGE_A_EVENT_RESTARTS],
+		.time = get_u64(a[LODGE_A_EVENT_TIME]),
+	};
+	get_name(a[LODGE_A_EVENT_NAME], e->name);
+	return NL_STOP;
+}
+
+int nl_next_event(struct nl_event *event, int ms)
+{
+	struct pollfd p = { .fd = nl_socket_get_fd(events), .events = POLLIN };
+	int err;
+
+	event->kind = 0;
+	if (poll(&p, 1, ms) <= 0)
+		return -EAGAIN;
+	nl_socket_modify_cb(events, NL_CB_VALID, NL_CB_CUSTOM, on_event, event);
+	err = nl_recvmsgs_default(events);
+	if (err == -NLE_NOMEM)
+		return -ENOBUFS;
+	if (err < 0 && err != -NLE_AGAIN)
+		return fail(EIO, nl_geterror(err));
+	return event->kind ? 0 : -EAGAIN;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * nl.h - the module's generic netlink family
+ *
+ * Functions return 0 or a negative errno, with a sentence in nl_error().
+ */
+#ifndef VMCTL_NL_H
+#define VMCTL_NL_H
+
+#include <linux/lodge.h>
+#include <linux/lodge_netlink.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NL_CONSOLE_MAX	16384
+
+/**
+ * struct nl_vm - a VM, or what is left of one: members as attributes LODGE_A_VM_*
+ */
+struct nl_vm {
+	uint32_t number;
+	char name[LODGE_NAME_LEN];
+	uint32_t state;
+	uint32_t reason;
+	uint32_t status;
+	uint32_t uid;
+	uint32_t pid;
+	uint32_t vcpus;
+	uint64_t memory;
+	uint64_t created;
+	uint64_t ended;
+	bool restarts;
+};
+
+/**
+ * struct nl_vcpu - a vCPU: members as attributes LODGE_A_VCPU_*
+ */
+struct nl_vcpu {
+	uint32_t id;
+	uint32_t state;
+	uint32_t cpu;
+	uint32_t tid;
+	uint64_t exits;
+};
+
+/**
+ * struct nl_event - an event: members as attributes LODGE_A_EVENT_*
+ */
+struct nl_event {
+	uint32_t seq;
+	uint32_t kind;
+	uint32_t vm;
+	char name[LODGE_NAME_LEN];
+	uint32_t uid;
+	uint32_t reason;
+	uint32_t status;
+	bool restarts;
+	uint64_t time;
+};
+
+/* What went wrong last: the kernel's sentence if it gave one */
+const char *nl_error(void);
+
+/* All VMs that the caller may see, by number; the caller frees @list */
+int nl_vms(struct nl_vm **list, unsigned int *n);
+int nl_vm(uint32_t number, struct nl_vm *vm);
+int nl_act(uint32_t number, enum lodge_action action);
+int nl_delete(uint32_t number);
+
+/* Those of a VM, by number; the caller frees @list */
+int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n);
+
+/* Counters by enum lodge_stat; those that the module does not have are 0 */
+int nl_stats(uint32_t number, uint64_t *values);
+
+/*
+ * The last that the guest wrote, NL_CONSOLE_MAX bytes at most.  With @again only what came after
+ * @position, which is brought up to date.
+ */
+int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *position, char *buf,
+	       unsigned int *len);
+
+/* Listen from now on; -EPERM without CAP_SYS_ADMIN */
+int nl_listen(void);
+
+/* The next event within @ms (-1: whenever); -EAGAIN if there was none, -ENOBUFS if some got lost */
+int nl_next_event(struct nl_event *event, int ms);
+
+#endif /* VMCTL_NL_H */

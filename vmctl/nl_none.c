@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the place of nl.c where libnl is not there to build with.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "nl.h"
+
+const char *nl_error(void)
+{
+	return "this vmctl was built without libnl-3 and libnl-genl-3, and cannot do that";
+}
+
+int nl_vms(struct nl_vm **list, unsigned int *n)
+{
+	*list = NULL;
+	*n = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_vm(uint32_t number, struct nl_vm *vm)
+{
+	(void)number;
+	(void)vm;
+	return -EOPNOTSUPP;
+}
+
+int nl_act(uint32_t number, enum lodge_action action)
+{
+	(void)number;
+	(void)action;
+	return -EOPNOTSUPP;
+}
+
+int nl_delete(uint32_t number)
+{
+	(void)number;
+	return -EOPNOTSUPP;
+}
+
+int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n)
+{
+	(void)number;
+	*list = NULL;
+	*n = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_stats(uint32_t number, uint64_t *values)
+{
+	(void)number;
+	(void)values;
+	return -EOPNOTSUPP;
+}
+
+int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *position, char *buf,
+	       unsigned int *len)
+{
+	(void)number;
+	(void)which;
+	(void)again;
+	(void)position;
+	(void)buf;
+	*len = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_listen(void)
+{
+	return -EOPNOTSUPP;
+}
+
+int nl_next_event(struct nl_event *event, int ms)
+{
+	(void)event;
+	(void)ms;
+	return -EOPNOTSUPP;
+}
