@@ -114,11 +114,13 @@ fuzz: ## fuzzers of the pure code, as ordinary programs
 
 ##@ Installing
 .PHONY: install
-install: vmctl module ## module, vmctl, manual page and header (DESTDIR and PREFIX are heeded)
-	$(call say,  INSTALL vmctl$(comma) vmctl.8$(comma) lodge.h in $(DESTDIR)$(PREFIX))
+install: vmctl module ## module, vmctl, manual page, headers, netlink specification (DESTDIR and PREFIX are heeded)
+	$(call say,  INSTALL vmctl$(comma) vmctl.8$(comma) headers in $(DESTDIR)$(PREFIX))
 	@install -D -m 755 build/vmctl '$(DESTDIR)$(PREFIX)/bin/vmctl'
 	@install -D -m 644 vmctl/vmctl.8 '$(DESTDIR)$(PREFIX)/share/man/man8/vmctl.8'
 	@install -D -m 644 uapi/linux/lodge.h '$(DESTDIR)$(PREFIX)/include/linux/lodge.h'
+	@install -D -m 644 uapi/linux/lodge_netlink.h '$(DESTDIR)$(PREFIX)/include/linux/lodge_netlink.h'
+	@install -D -m 644 Documentation/netlink/lodge.yaml '$(DESTDIR)$(PREFIX)/share/lodge/lodge.yaml'
 	$(call say,  INSTALL lodge.ko in $(DESTDIR)/lib/modules)
 	+@$(MAKE) -C '$(KDIR)' M='$(CURDIR)' INSTALL_MOD_PATH='$(DESTDIR)' \
 		CONFIG_MODULE_SIG_ALL= modules_install

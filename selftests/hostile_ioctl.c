@@ -51,6 +51,7 @@ static const struct call calls[] = {
 	CALL(VM_SET_GSI, lodge_gsi, MACHINE, false),
 	CALL(VM_MSI, lodge_msi, MACHINE, false),
 	CALL(VM_CONSOLE, lodge_open_console, MACHINE, false),
+	CALL(VM_END, lodge_vm_end, VM, false),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU, false),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU, true),
 };
@@ -104,6 +105,9 @@ static void valid(const struct call *c, void *arg)
 		return;
 	case LODGE_VM_CREATE_VCPU:
 		((struct lodge_create_vcpu *)arg)->id = 7;
+		return;
+	case LODGE_VM_END:
+		((struct lodge_vm_end *)arg)->reason = LODGE_END_ERROR;
 		return;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 32;

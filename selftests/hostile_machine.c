@@ -36,6 +36,12 @@ TEST(arguments)
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .which = ~0u);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .flags = 1);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .pad = 1);
+	BAD(LODGE_VM_END, lodge_vm_end, EINVAL, .reason = LODGE_END_NONE);
+	BAD(LODGE_VM_END, lodge_vm_end, EINVAL, .reason = LODGE_END_NR);
+	BAD(LODGE_VM_END, lodge_vm_end, EINVAL, .reason = LODGE_END_EXIT, .status = 256);
+	BAD(LODGE_VM_END, lodge_vm_end, EINVAL, .reason = LODGE_END_EXIT, .flags = 4);
+	BAD(LODGE_VM_END, lodge_vm_end, EINVAL, .reason = LODGE_END_EXIT,
+	    .flags = LODGE_VM_END_RESTARTS);
 	first = ioctl(machine->fd, LODGE_VM_CONSOLE, &console);
 	ASSERT_OK(first);
 	EXPECT_ERRNO(ioctl(machine->fd, LODGE_VM_CONSOLE, &console), EBUSY);
