@@ -79,7 +79,7 @@ void lodge_events_create(struct lodge_vcpu *vcpu)
 	if (!vcpu->vm->machine)
 		return;
 	lodge_lapic_create(&vcpu->lapic, &vcpu->vm->machine->irq, vcpu->id, &lapic_ops,
-			   &vcpu->msr.tsc_offset);
+			   &vcpu->vm->tsc, &vcpu->msr.tsc_offset);
 	if (vcpu->id)
 		vcpu->mp_state = LODGE_MP_WAIT_SIPI;
 }

@@ -40,9 +40,9 @@ void lodge_vcpu_reset_regs(struct lodge_vcpu *vcpu)
 static void reset(struct lodge_vcpu *vcpu)
 {
 	lodge_vcpu_reset_regs(vcpu);
-	lodge_msr_reset(&vcpu->msr, vcpu->vm->tsc_start);
+	lodge_msr_reset(&vcpu->msr, lodge_tsc_guest(&vcpu->vm->tsc, vcpu->vm->tsc.start));
 	lodge_debug_reset(&vcpu->debug);
-	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id, vcpu->vm->machine);
+	lodge_cpuid_reset(&vcpu->cpuid, vcpu->id, vcpu->vm->machine ? vcpu->vm->tsc.khz : 0);
 	lodge_pv_reset(&vcpu->pv);
 	vcpu->cached = LODGE_PART_ALL;
 	vcpu->dirty = LODGE_PART_ALL;

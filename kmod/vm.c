@@ -129,7 +129,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	struct lodge_vm *vm;
 	int err;
 
-	if (!flags_valid(arg->flags) || !name_valid(arg->name))
+	if (!flags_valid(arg->flags) || !name_valid(arg->name) || arg->pad)
 		return ERR_PTR(-EINVAL);
 	vm = lodge_alloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
@@ -139,8 +139,10 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	vm->mm = current->mm;
 	vm->flags = arg->flags;
 	vm->id = atomic64_inc_return(&last_id);
-	vm->tsc_start = rdtsc();
 	memcpy(vm->name, arg->name, sizeof(vm->name));
+	err = lodge_tsc_create(&vm->tsc, arg->tsc_khz, vmx_caps.proc2 & PROC2_TSC_SCALING);
+	if (err)
+		goto err_detach;
 	err = attach_devices(vm);
 	if (err)
 		goto err_detach;

@@ -11,6 +11,7 @@
 #include "machine.h"
 #include "mem.h"
 #include "vcpu.h"
+#include "x86/tsc.h"
 
 #define LODGE_MAX_UNKNOWN_MSRS	32
 
@@ -20,7 +21,7 @@
  * @mm: the owner's address space, for identity only; @mem holds it [I]
  * @flags: LODGE_VM_* [I]
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
- * @tsc_start: the host's TSC when the VM was made, the guest's 0 [I]
+ * @tsc: how its time-stamp counters run [I]
  * @name: may be empty [I]
  * @unknown_msrs: MSRs that the guest has asked for in vain, each told of once [L]
  * @nr_unknown_msrs: how many; no more are told of when it is full [L]
@@ -44,7 +45,7 @@ struct lodge_vm {
 	struct mm_struct *mm;
 	u32 flags;
 	u64 id;
-	u64 tsc_start;
+	struct lodge_tsc tsc;
 	char name[LODGE_NAME_LEN];
 	u32 unknown_msrs[LODGE_MAX_UNKNOWN_MSRS];
 	u32 nr_unknown_msrs;

@@ -528,17 +528,19 @@ int lodge_lapic_set_base(struct lodge_lapic *lapic, u64 value)
  * @irq: the VM's; outlives the APIC
  * @id: number of the vCPU, below LODGE_IRQ_MAX_LAPICS
  * @ops: the vCPU's functions
- * @tsc_offset: guest's TSC minus the host's, of the vCPU
+ * @tsc: the VM's; outlives the APIC
+ * @tsc_offset: what the vCPU's TSC has beyond that, likewise
  *
  * No interrupt reaches it before lodge_lapic_publish().
  */
 void lodge_lapic_create(struct lodge_lapic *lapic, struct lodge_irq *irq, u32 id,
-			const struct lodge_lapic_ops *ops, const u64 *tsc_offset)
+			const struct lodge_lapic_ops *ops, const struct lodge_tsc *tsc,
+			const u64 *tsc_offset)
 {
 	lapic->irq = irq;
 	lapic->ops = ops;
 	lapic->id = id;
-	lodge_timer_create(&lapic->timer, tsc_offset);
+	lodge_timer_create(&lapic->timer, tsc, tsc_offset);
 	lodge_lapic_reset(lapic, false);
 }
 

@@ -135,7 +135,8 @@ struct lodge_lapic_message {
 
 /* life: the creator of the vCPU */
 void lodge_lapic_create(struct lodge_lapic *lapic, struct lodge_irq *irq, u32 id,
-			const struct lodge_lapic_ops *ops, const u64 *tsc_offset);
+			const struct lodge_lapic_ops *ops, const struct lodge_tsc *tsc,
+			const u64 *tsc_offset);
 void lodge_lapic_publish(struct lodge_lapic *lapic);
 void lodge_lapic_destroy(struct lodge_lapic *lapic);
 

@@ -17,9 +17,9 @@
 #include <linux/minmax.h>
 #include <asm/barrier.h>
 #include <asm/msr.h>
-#include <asm/tsc.h>
 
 #include "../compat.h"
+#include "../x86/tsc.h"
 #include "lapic.h"
 #include "timer.h"
 
@@ -31,13 +31,13 @@
 
 static u64 guest_tsc(const struct lodge_timer *timer)
 {
-	return rdtsc() + READ_ONCE(*timer->tsc_offset);
+	return lodge_tsc_guest(timer->tsc, rdtsc()) + READ_ONCE(*timer->tsc_offset);
 }
 
 /* Rounded up: an interrupt that comes early makes a guest go round once more */
-static u64 ticks_to_ns(u64 ticks)
+static u64 ticks_to_ns(const struct lodge_timer *timer, u64 ticks)
 {
-	return div_u64(min_t(u64, ticks, MAX_TICKS) * 1000000, max(tsc_khz, 1u)) + 1;
+	return div_u64(min_t(u64, ticks, MAX_TICKS) * 1000000, timer->tsc->khz) + 1;
 }
 
 static bool periodic(const struct lodge_timer *timer)
@@ -86,7 +86,7 @@ static enum hrtimer_restart fires(struct hrtimer *hrtimer)
 		if (now < timer->deadline) {
 			/* a long sleep, or the clocks have drifted apart */
 			hrtimer_set_expires(hrtimer, ns_to_ktime(ktime_get_ns() +
-						ticks_to_ns(timer->deadline - now)));
+						ticks_to_ns(timer, timer->deadline - now)));
 			return HRTIMER_RESTART;
 		}
 	}
@@ -103,7 +103,7 @@ static void arm_deadline(struct lodge_timer *timer)
 	if (now >= timer->deadline)
 		expire(timer);
 	else
-		start_at(timer, ktime_get_ns() + ticks_to_ns(timer->deadline - now));
+		start_at(timer, ktime_get_ns() + ticks_to_ns(timer, timer->deadline - now));
 }
 
 /* Not armed, and no tick waits unless masked */
@@ -165,10 +165,13 @@ static void drop_due(struct lodge_timer *timer, u64 now)
 /**
  * lodge_timer_create - prepare the timer of a local APIC
  * @timer: zeroed, within its struct lodge_lapic
- * @tsc_offset: lives as long as the timer
+ * @tsc: the VM's; lives as long as the timer
+ * @tsc_offset: likewise
  */
-void lodge_timer_create(struct lodge_timer *timer, const u64 *tsc_offset)
+void lodge_timer_create(struct lodge_timer *timer, const struct lodge_tsc *tsc,
+			const u64 *tsc_offset)
 {
+	timer->tsc = tsc;
 	timer->tsc_offset = tsc_offset;
 	compat_hrtimer_setup(&timer->hrtimer, fires, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	lodge_timer_reset(timer);

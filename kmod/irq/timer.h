@@ -5,6 +5,8 @@
 #include <linux/hrtimer.h>
 #include <linux/types.h>
 
+struct lodge_tsc;
+
 /* Bits 18:17 of the timer's LVT entry (SDM Vol 3A, 11.5.1) */
 enum lodge_timer_mode {
 	LODGE_TIMER_ONESHOT,
@@ -16,7 +18,8 @@ enum lodge_timer_mode {
 /**
  * struct lodge_timer - the timer of a local APIC (SDM Vol 3A, 11.5.4)
  * @hrtimer: fires in hard interrupt context
- * @tsc_offset: guest's TSC minus the host's [I]
+ * @tsc: how the guest's TSC runs [I]
+ * @tsc_offset: what it has beyond that [I]
  * @armed: @hrtimer may be queued or be firing
  * @mode: enum lodge_timer_mode [t]
  * @masked: by the LVT entry: expiry leaves no trace [t]
@@ -39,6 +42,7 @@ enum lodge_timer_mode {
  */
 struct lodge_timer {
 	struct hrtimer hrtimer;
+	const struct lodge_tsc *tsc;
 	const u64 *tsc_offset;
 	bool armed;
 	u8 mode;
@@ -57,7 +61,8 @@ struct lodge_timer {
 	u64 deadline;
 };
 
-void lodge_timer_create(struct lodge_timer *timer, const u64 *tsc_offset);
+void lodge_timer_create(struct lodge_timer *timer, const struct lodge_tsc *tsc,
+			const u64 *tsc_offset);
 void lodge_timer_destroy(struct lodge_timer *timer);
 void lodge_timer_reset(struct lodge_timer *timer);
 void lodge_timer_set_lvt(struct lodge_timer *timer, u32 lvt);

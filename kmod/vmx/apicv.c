@@ -76,19 +76,22 @@ static void set_active(struct vmx_vcpu *vmx, bool on)
 	vmx->proc &= ~(PROC_CR8 | PROC_TPR_SHADOW);
 	vmx->proc |= on ? PROC_TPR_SHADOW : PROC_CR8;
 	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc);
-	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_apicv_proc2(on));
+	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_apicv_proc2(vmx, on));
 	vmcs_write64(VMCS_MSR_BITMAP, vmx_vmcs_msr_bitmap(on));
 }
 
 /**
  * vmx_apicv_proc2 - secondary controls of a vCPU
+ * @vmx: the vCPU
  * @on: with virtual-interrupt delivery
  *
  * Return: the value for VMCS_PROC2_CONTROLS.
  */
-u32 vmx_apicv_proc2(bool on)
+u32 vmx_apicv_proc2(const struct vmx_vcpu *vmx, bool on)
 {
-	return on ? vmx_caps.proc2 : vmx_caps.proc2 & ~PROC2_USED;
+	u32 proc2 = on ? vmx_caps.proc2 : vmx_caps.proc2 & ~PROC2_USED;
+
+	return vmx->vcpu->vm->tsc.ratio == LODGE_TSC_SAME ? proc2 & ~PROC2_TSC_SCALING : proc2;
 }
 
 /**

@@ -68,7 +68,7 @@
 	X(19, PROC2_CONCEAL_PT, OPT, "conceal VMX from PT") \
 	X(20, PROC2_XSAVES, OPT, "enable XSAVES/XRSTORS") \
 	X(22, PROC2_MODE_BASED_EXEC, OFF, "mode-based execute control for EPT") \
-	X(25, PROC2_TSC_SCALING, OFF, "use TSC scaling") \
+	X(25, PROC2_TSC_SCALING, OPT, "use TSC scaling") \
 	X(26, PROC2_USER_WAIT, OFF, "enable user wait and pause") \
 	X(28, PROC2_ENCLV_EXITING, OFF, "ENCLV exiting")
 

@@ -131,7 +131,7 @@ static void setup_controls(struct vmx_vcpu *vmx)
 
 	vmcs_write32(VMCS_PIN_CONTROLS, vmx_caps.pin);
 	vmcs_write32(VMCS_PROC_CONTROLS, vmx->proc);
-	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_apicv_proc2(false));
+	vmcs_write32(VMCS_PROC2_CONTROLS, vmx_apicv_proc2(vmx, false));
 	vmcs_write32(VMCS_EXIT_CONTROLS, vmx_caps.exit);
 	vmcs_write32(VMCS_ENTRY_CONTROLS, vmx->entry);
 	vmcs_write32(VMCS_EXCEPTION_BITMAP, EXCEPTIONS);
@@ -156,6 +156,8 @@ static void setup_controls(struct vmx_vcpu *vmx)
 		vmcs_write64(VMCS_PML_ADDRESS, virt_to_phys(vmx->pml));
 		vmcs_write16(VMCS_PML_INDEX, VMX_PML_ENTRIES - 1);
 	}
+	if (vmx_caps.proc2 & PROC2_TSC_SCALING)
+		vmcs_write64(VMCS_TSC_MULTIPLIER, vmx->vcpu->vm->tsc.ratio);
 	if (vmx_caps.proc2 & PROC2_PAUSE_LOOP) {
 		vmcs_write32(VMCS_PLE_GAP, PLE_GAP);
 		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW);

@@ -125,7 +125,7 @@ void vmx_vmcs_setup(struct vmx_vcpu *vmx);
 u64 vmx_vmcs_msr_bitmap(bool x2apic);
 
 /* apicv.c */
-u32 vmx_apicv_proc2(bool on);
+u32 vmx_apicv_proc2(const struct vmx_vcpu *vmx, bool on);
 void vmx_apicv_load(struct vmx_vcpu *vmx);
 void vmx_apicv_save(struct vmx_vcpu *vmx);
 void vmx_apicv_post(struct vmx_vcpu *vmx);

@@ -187,7 +187,7 @@ static void add_topology(struct lodge_cpuid_table *t, u32 apic_id)
 	l->edx = apic_id;
 }
 
-static void add_paravirtual(struct lodge_cpuid_table *t)
+static void add_paravirtual(struct lodge_cpuid_table *t, u32 khz)
 {
 	struct lodge_cpuid_leaf *l = add_zero(t, LODGE_PV_LEAF, 0, 0);
 
@@ -198,11 +198,11 @@ static void add_paravirtual(struct lodge_cpuid_table *t)
 	l = add_zero(t, LODGE_PV_LEAF_FEATURES, 0, 0);
 	l->eax = lodge_pv_offered();
 	l = add_zero(t, LODGE_PV_LEAF_TIMING, 0, 0);
-	l->eax = tsc_khz;
+	l->eax = khz;
 	l->ebx = LODGE_LAPIC_BUS_HZ / 1000;
 }
 
-static void add_machine(struct lodge_cpuid_table *t, u32 apic_id, u32 last)
+static void add_machine(struct lodge_cpuid_table *t, u32 apic_id, u32 khz, u32 last)
 {
 	struct lodge_cpuid_leaf *l = &t->leaf[1];
 
@@ -214,7 +214,7 @@ static void add_machine(struct lodge_cpuid_table *t, u32 apic_id, u32 last)
 		add_zero(t, 6, 0, 0)->eax = LEAF6_EAX;
 	if (last >= 0xb)
 		add_topology(t, apic_id);
-	add_paravirtual(t);
+	add_paravirtual(t, khz);
 }
 
 /* Extended state (leaf 0xd) and its components */
@@ -318,9 +318,10 @@ static void build_index(struct lodge_cpuid_table *t)
  * lodge_cpuid_reset - the table of a new vCPU
  * @t: to fill
  * @apic_id: initial APIC ID
- * @machine: the VM has interrupt controllers and the paravirtual interface
+ * @machine_khz: ticks of the TSC in a millisecond, if the VM has interrupt controllers and
+ *	the paravirtual interface, else 0
  */
-void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine)
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, u32 machine_khz)
 {
 	struct lodge_cpuid_leaf *l;
 	u32 last;
@@ -330,13 +331,13 @@ void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine)
 	last = min(l->eax, 0xdu);
 	l->eax = last;
 	add_features(t, apic_id);
-	if (machine)
-		add_machine(t, apic_id, last);
+	if (machine_khz)
+		add_machine(t, apic_id, machine_khz, last);
 	if (last >= 7)
-		add_structured(t, machine);
+		add_structured(t, machine_khz);
 	if (last >= 0xd)
 		add_xsave(t);
-	add_extended(t, machine && lodge_cr_linear_bits() == LINEAR_BITS_LA57);
+	add_extended(t, machine_khz && lodge_cr_linear_bits() == LINEAR_BITS_LA57);
 	build_index(t);
 	lodge_cpuid_update(t, 0, 1);
 }

@@ -33,7 +33,7 @@ struct lodge_cpuid_table {
 };
 
 void lodge_cpuid_init(bool rdtscp, bool invpcid);
-void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, bool machine);
+void lodge_cpuid_reset(struct lodge_cpuid_table *t, u32 apic_id, u32 tsc_khz);
 int lodge_cpuid_set(struct lodge_cpuid_table *t, const struct lodge_cpuid_leaf *leaf, u32 nr);
 void lodge_cpuid_update(struct lodge_cpuid_table *t, u64 cr4, u64 xcr0);
 bool lodge_cpuid_has(const struct lodge_cpuid_table *t, u32 leaf, enum lodge_cpuid_reg reg,

@@ -66,7 +66,7 @@ void lodge_msr_init(void)
 /**
  * lodge_msr_reset - the values after RESET
  * @m: to set
- * @tsc_start: the host's TSC at which the VM's TSCs are 0
+ * @tsc_start: lodge_tsc_guest() when the VM's TSCs are 0
  */
 void lodge_msr_reset(struct lodge_msr_state *m, u64 tsc_start)
 {
@@ -193,6 +193,11 @@ static int write_machine(struct lodge_vcpu *vcpu, u32 index, u64 value)
 	return lodge_pv_write_msr(vcpu, index, value);
 }
 
+static u64 guest_tsc(const struct lodge_vcpu *vcpu)
+{
+	return lodge_tsc_guest(&vcpu->vm->tsc, rdtsc()) + vcpu->msr.tsc_offset;
+}
+
 /**
  * lodge_msr_read - RDMSR
  * @vcpu: locked, with lodge_msr_part() cached
@@ -209,7 +214,7 @@ int lodge_msr_read(struct lodge_vcpu *vcpu, u32 index, u64 *value)
 
 	switch (index) {
 	case MSR_IA32_TSC:
-		*value = rdtsc() + m->tsc_offset;
+		*value = guest_tsc(vcpu);
 		break;
 	case MSR_IA32_TSC_ADJUST:
 		*value = m->tsc_adjust;
@@ -369,7 +374,7 @@ int lodge_msr_write(struct lodge_vcpu *vcpu, u32 index, u64 value)
 
 	switch (index) {
 	case MSR_IA32_TSC:
-		return write_tsc(vcpu, value - (rdtsc() + m->tsc_offset));
+		return write_tsc(vcpu, value - guest_tsc(vcpu));
 	case MSR_IA32_TSC_ADJUST:
 		return write_tsc(vcpu, value - m->tsc_adjust);
 	case MSR_IA32_APICBASE:

@@ -21,7 +21,7 @@ struct lodge_vcpu;
  * @sysenter_eip: IA32_SYSENTER_EIP; likewise
  * @pat: IA32_PAT; part LODGE_PART_PAT
  * @debugctl: IA32_DEBUGCTL; part LODGE_PART_DR7
- * @tsc_offset: guest's TSC minus the host's; part LODGE_PART_TSC
+ * @tsc_offset: guest's TSC minus what lodge_tsc_guest() says; part LODGE_PART_TSC
  * @tsc_adjust: IA32_TSC_ADJUST
  * @misc_enable: IA32_MISC_ENABLE
  * @unknown: the last MSR that the guest asked for in vain

@@ -71,9 +71,9 @@ void lodge_pv_reset(struct lodge_pv_state *pv)
 /* ---- clock --------------------------------------------------------------- */
 
 /* ns = (ticks << shift) * mul >> 32 */
-static void scale(u32 *mul, s8 *shift)
+static void scale(const struct lodge_tsc *tsc, u32 *mul, s8 *shift)
 {
-	u64 ns = NSEC_PER_SEC, ticks = max(tsc_khz, 1u) * 1000ULL;
+	u64 ns = NSEC_PER_SEC, ticks = tsc->khz * 1000ULL;
 
 	*shift = 0;
 	while (ticks > ns * 2) {
@@ -89,11 +89,11 @@ static void scale(u32 *mul, s8 *shift)
 
 static u64 guest_ns(const struct lodge_vm *vm)
 {
-	u64 ticks = rdtsc() - vm->tsc_start;
+	u64 ticks = lodge_tsc_guest(&vm->tsc, rdtsc() - vm->tsc.start);
 	s8 shift;
 	u32 mul;
 
-	scale(&mul, &shift);
+	scale(&vm->tsc, &mul, &shift);
 	return mul_u64_u32_shr(shift < 0 ? ticks >> -shift : ticks << shift, mul, 32);
 }
 
@@ -102,17 +102,18 @@ static void write_clock(struct lodge_vcpu *vcpu)
 {
 	struct lodge_pv_state *pv = &vcpu->pv;
 	struct lodge_mem *mem = &vcpu->vm->mem;
+	const struct lodge_tsc *tsc = &vcpu->vm->tsc;
 	u64 gpa = pv->clock & ~CLOCK_ENABLE;
 	struct pvclock_vcpu_time_info info = {
 		.version = pv->clock_version + 1,
-		.tsc_timestamp = vcpu->vm->tsc_start + vcpu->msr.tsc_offset,
+		.tsc_timestamp = lodge_tsc_guest(tsc, tsc->start) + vcpu->msr.tsc_offset,
 		.system_time = 0,
 		.flags = PVCLOCK_TSC_STABLE_BIT,
 	};
 
 	if (!(pv->clock & CLOCK_ENABLE))
 		return;
-	scale(&info.tsc_to_system_mul, &info.tsc_shift);
+	scale(tsc, &info.tsc_to_system_mul, &info.tsc_shift);
 	if (lodge_mem_write(mem, gpa, &info.version, sizeof(info.version)))
 		return;
 	lodge_mem_write(mem, gpa + sizeof(info.version), &info.pad0,

@@ -107,6 +107,8 @@ static void build_idt(struct vm *vm)
 		vm_gate(vm, i, (u64)guest_stubs + 16 * i, 14, 0);
 }
 
+u32 vm_tsc_khz;
+
 /**
  * vm_create_on - create a VM with given memory
  * @flags: LODGE_VM_*
@@ -117,7 +119,8 @@ static void build_idt(struct vm *vm)
  */
 struct vm *vm_create_on(u32 flags, void *mem, size_t size)
 {
-	struct lodge_create_vm create = { .size = sizeof(create), .flags = flags };
+	struct lodge_create_vm create = { .size = sizeof(create), .flags = flags,
+					   .tsc_khz = vm_tsc_khz };
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int fd = lodge_open();
 

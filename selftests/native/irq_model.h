@@ -8,6 +8,7 @@
 #include "dev/bus.h"
 #include "irq/message.h"
 #include "irq/route.h"
+#include "x86/tsc.h"
 
 int shim_rcu;
 u64 shim_ns = 1000000000;
@@ -15,6 +16,7 @@ u64 shim_tsc;
 struct hrtimer *shim_timers;
 unsigned long shim_starts;
 unsigned int tsc_khz = 2000000;
+static struct lodge_tsc model_tsc;
 
 /**
  * struct cpu - a vCPU
@@ -78,10 +80,12 @@ static void machine(unsigned int n)
 	memset(&ports, 0, sizeof(ports));
 	memset(&memory, 0, sizeof(memory));
 	memset(cpus, 0, sizeof(cpus));
+	model_tsc = (struct lodge_tsc){ .ratio = LODGE_TSC_SAME, .khz = tsc_khz };
 	if (lodge_route_init(&irq, &ports, &memory))
 		abort();
 	for (i = 0; i < n; i++) {
-		lodge_lapic_create(&cpus[i].lapic, &irq, i, &cpu_ops, &cpus[i].offset);
+		lodge_lapic_create(&cpus[i].lapic, &irq, i, &cpu_ops, &model_tsc,
+				   &cpus[i].offset);
 		lodge_lapic_publish(&cpus[i].lapic);
 	}
 }

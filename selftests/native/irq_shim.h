@@ -47,6 +47,11 @@ static inline void clear_bit(unsigned int nr, unsigned long *p)
 #define __ffs(w)		__builtin_ctzl(w)
 #define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 
+static inline u64 mul_u64_u64_shr(u64 a, u64 mul, unsigned int shift)
+{
+	return (unsigned __int128)a * mul >> shift;
+}
+
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 

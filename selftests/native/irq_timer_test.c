@@ -462,6 +462,16 @@ TEST(deadline_and_clocks_that_drift)
 	EXPECT_EQ(serve(), 1);
 }
 
+TEST(deadline_of_a_faster_tsc)
+{
+	start(VECTOR | DEADLINE);
+	model_tsc = (struct lodge_tsc){ .ratio = LODGE_TSC_SAME * 5 / 2, .khz = tsc_khz / 2 * 5 };
+	set_deadline(guest_tsc() + 5 * S);
+	EXPECT_EQ(advance(S - 1, 1), 0);
+	EXPECT_EQ(advance(2, 1), 1);
+	EXPECT_EQ(serve(), 1);
+}
+
 TEST(tsc_is_written)
 {
 	start(VECTOR | DEADLINE);

@@ -136,11 +136,16 @@ struct lodge_caps {
  * @size: sizeof(struct lodge_create_vm)
  * @flags: LODGE_VM_*
  * @name: NUL-terminated, printable, without '/'; empty for none
+ * @tsc_khz: ticks of the guest's TSC in a millisecond, 0 for the host's; another than that
+ *	needs the VMX control "use TSC scaling", else EOPNOTSUPP
+ * @pad: zero
  */
 struct lodge_create_vm {
 	__u32 size;
 	__u32 flags;
 	char name[LODGE_NAME_LEN];
+	__u32 tsc_khz;
+	__u32 pad;
 };
 
 /* ---- a VM ---------------------------------------------------------------- */
