@@ -118,8 +118,8 @@ install: vmctl module ## module, vmctl, manual page, headers, netlink specificat
 	$(call say,  INSTALL vmctl$(comma) vmctl.8$(comma) headers in $(DESTDIR)$(PREFIX))
 	@install -D -m 755 build/vmctl '$(DESTDIR)$(PREFIX)/bin/vmctl'
 	@install -D -m 644 vmctl/vmctl.8 '$(DESTDIR)$(PREFIX)/share/man/man8/vmctl.8'
-	@install -D -m 644 uapi/linux/lodge.h '$(DESTDIR)$(PREFIX)/include/linux/lodge.h'
-	@install -D -m 644 uapi/linux/lodge_netlink.h '$(DESTDIR)$(PREFIX)/include/linux/lodge_netlink.h'
+	@for h in lodge lodge_netlink lodge_run; do install -D -m 644 uapi/linux/$$h.h \
+		'$(DESTDIR)$(PREFIX)/include/linux/'$$h.h || exit 1; done
 	@install -D -m 644 Documentation/netlink/lodge.yaml '$(DESTDIR)$(PREFIX)/share/lodge/lodge.yaml'
 	$(call say,  INSTALL lodge.ko in $(DESTDIR)/lib/modules)
 	+@$(MAKE) -C '$(KDIR)' M='$(CURDIR)' INSTALL_MOD_PATH='$(DESTDIR)' \

@@ -26,6 +26,7 @@ enum lodge_cmd {
 	LODGE_CMD_CAPS_GET,		/* what the module offers */
 	LODGE_CMD_CONSOLE_GET,		/* the last of a console */
 	LODGE_CMD_EVENT,		/* to those who listen */
+	LODGE_CMD_EVENT_LISTEN,		/* events of the caller's VMs, to this socket from now on */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -133,7 +134,7 @@ enum {
 };
 
 enum {
-	LODGE_A_EVENT_SEQ = 1,		/* of the network namespace; goes up by 1 */
+	LODGE_A_EVENT_SEQ = 1,		/* of the group, or the listener; goes up by 1 */
 	LODGE_A_EVENT_KIND,		/* enum lodge_event_kind */
 	LODGE_A_EVENT_VM,		/* number of the VM */
 	LODGE_A_EVENT_NAME,
