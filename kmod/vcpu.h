@@ -104,7 +104,7 @@ struct lodge_exception {
  * @cpuid: CPUID table [v]
  * @pv: paravirtual interface [v]
  * @exception: to be delivered [v]
- * @nmi_pending: NMIs to be delivered, 2 at most [a]
+ * @nmi_pending: NMIs to be delivered, 2 at most, 1 while they are blocked [a]
  * @irr: external interrupts to be delivered, a bit a vector [a]
  * @irq_waiting: an interrupt may be deliverable; set after @irr [a]
  * @irq_bypassed: the interrupt taken last did not come from @lapic [v]

@@ -89,6 +89,9 @@ void vmx_inject_prepare(struct vmx_vcpu *vmx)
 		vcpu->shadow &= ~INTERRUPTIBILITY_INSN;
 		lodge_vcpu_mark(vcpu, LODGE_PART_SHADOW);
 	}
+	/* beside the one that is handled the processor holds one (SDM Vol 3A, 7.7.1) */
+	if (unlikely(vcpu->shadow & INTERRUPTIBILITY_NMI))
+		atomic_cmpxchg(&vcpu->nmi_pending, 2, 1);
 	if (vmx->apicv && READ_ONCE(vcpu->irq_waiting))
 		vmx_apicv_post(vmx);
 	inject_one(vmx);
