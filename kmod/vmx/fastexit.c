@@ -15,6 +15,8 @@
 #include "ops.h"
 #include "vmx.h"
 
+#define CPUID_1_EDX_APIC	BIT(9)
+
 static void raise_debug(struct lodge_vcpu *vcpu, u64 dr6)
 {
 	vcpu->debug.dr6 = (vcpu->debug.dr6 & ~0xfULL) | dr6 | LODGE_DR6_FIXED;
@@ -45,8 +47,8 @@ static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u64 *gpr = vcpu->gpr;
-	const struct lodge_cpuid_leaf *l =
-		lodge_cpuid_find(&vcpu->cpuid, gpr[LODGE_RAX], gpr[LODGE_RCX]);
+	u32 leaf = gpr[LODGE_RAX];
+	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(&vcpu->cpuid, leaf, gpr[LODGE_RCX]);
 
 	vcpu->stats[LODGE_STAT_CPUID]++;
 	if (likely(l)) {
@@ -60,6 +62,9 @@ static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 		gpr[LODGE_RCX] = 0;
 		gpr[LODGE_RDX] = 0;
 	}
+	/* as if there were no APIC (SDM Vol 3A, 11.4.3) */
+	if (unlikely(!(vcpu->s.apic_base & MSR_IA32_APICBASE_ENABLE)) && leaf == 1)
+		gpr[LODGE_RDX] &= ~CPUID_1_EDX_APIC;
 	skip(vmx);
 	return VMX_FAST_ENTER;
 }
