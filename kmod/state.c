@@ -233,6 +233,7 @@ long lodge_state_set_cpuid(void *object, void *arg)
 	ret = lodge_cpuid_set(&vcpu->cpuid, leaf, c->count);
 	if (!ret) {
 		lodge_cpuid_update(&vcpu->cpuid, vcpu->s.cr4, vcpu->s.xcr0);
+		vcpu->lapic.no_deadline = !lodge_cpuid_has(&vcpu->cpuid, 1, LODGE_CPUID_ECX, 24);
 		/* which bits of CR4 there are has changed */
 		lodge_vcpu_mark(vcpu, LODGE_PART_CRS);
 	}

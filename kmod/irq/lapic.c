@@ -227,6 +227,14 @@ static void write_esr(struct lodge_lapic *lapic)
 	lapic->esr = xchg(&lapic->esr_pending, 0);
 }
 
+/* The bits that may be written; TSC-deadline mode goes with a feature (SDM Vol 3A, 11.5.1) */
+static u32 valid_bits(const struct lodge_lapic *lapic, const struct reg *r)
+{
+	if (unlikely(lapic->no_deadline) && r == &regs[REG(APIC_LVTT)])
+		return r->valid & ~APIC_LVT_TIMER_TSCDEADLINE;
+	return r->valid;
+}
+
 /* @value has no reserved bits */
 static void write_reg(struct lodge_lapic *lapic, u32 reg, u32 value)
 {
@@ -312,7 +320,7 @@ int lodge_lapic_write_msr(struct lodge_lapic *lapic, u32 index, u64 value)
 {
 	u32 reg = index - LODGE_LAPIC_MSR_FIRST;
 	const struct reg *r = x2apic_reg(lapic, &reg);
-	u32 valid = r->valid;
+	u32 writable = valid_bits(lapic, r), valid = writable;
 
 	if (!(r->access & X2W))
 		return -EINVAL;
@@ -327,7 +335,7 @@ int lodge_lapic_write_msr(struct lodge_lapic *lapic, u32 index, u64 value)
 		valid |= LVT_READ_ONLY;
 	if (value & ~(u64)valid)
 		return -EINVAL;
-	write_reg(lapic, reg, value & r->valid);
+	write_reg(lapic, reg, value & writable);
 	return 0;
 }
 
@@ -390,7 +398,7 @@ void lodge_lapic_write(struct lodge_lapic *lapic, u32 offset, u32 value)
 		return;
 	r = xapic_reg(lapic, offset, &reg);
 	if (r && (r->access & XW))
-		write_reg(lapic, reg, value & r->valid);
+		write_reg(lapic, reg, value & valid_bits(lapic, r));
 }
 
 /**

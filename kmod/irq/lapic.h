@@ -93,6 +93,7 @@ struct lodge_lapic_ops {
  * @extint: an I/O APIC has sent an ExtINT message [a]
  * @timer: one-shot, periodic and TSC-deadline timer
  *
+ * @no_deadline: the guest's CPUID has no TSC-deadline timer [o]
  * [I] constant after creation, [o] written by the owner, read by any, [a] atomic.
  */
 struct lodge_lapic {
@@ -114,6 +115,7 @@ struct lodge_lapic {
 	bool extint;
 	struct lodge_timer timer;
 };
+	bool no_deadline;
 
 /**
  * struct lodge_lapic_message - an interrupt message to local APICs

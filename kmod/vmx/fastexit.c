@@ -83,7 +83,7 @@ static int read_msr(struct vmx_vcpu *vmx, u32 index, u64 *value)
 			vmx_state_read(vmx, LODGE_PART_APIC);
 			return lodge_lapic_read_msr(&vcpu->lapic, index, value);
 		}
-		if (index == MSR_IA32_TSC_DEADLINE) {
+		if (index == MSR_IA32_TSC_DEADLINE && likely(!vcpu->lapic.no_deadline)) {
 			*value = lodge_lapic_read_deadline(&vcpu->lapic);
 			return 0;
 		}
@@ -127,7 +127,8 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 			lodge_vcpu_raise(vcpu, 13, true, 0);
 			return VMX_FAST_ENTER;
 		}
-	} else if (vcpu->vm->machine && index == MSR_IA32_TSC_DEADLINE) {
+	} else if (vcpu->vm->machine && index == MSR_IA32_TSC_DEADLINE &&
+		   likely(!vcpu->lapic.no_deadline)) {
 		lodge_lapic_write_deadline(&vcpu->lapic, value);
 	} else if (index == MSR_IA32_TSC_ADJUST || index == MSR_IA32_TSC) {
 		lodge_msr_write(vcpu, index, value);
