@@ -103,10 +103,10 @@ void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value)
 /* The page of the local APIC, as long as that is in xAPIC mode */
 static bool is_lapic(const struct lodge_vcpu *vcpu, u64 gpa)
 {
-	const u64 mode = vcpu->s.apic_base & (MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE);
+	u64 base = vcpu->s.apic_base;
 
-	return vcpu->vm->machine && gpa - LODGE_LAPIC_BASE < LODGE_LAPIC_SIZE &&
-	       mode == MSR_IA32_APICBASE_ENABLE;
+	return vcpu->vm->machine && !((base ^ gpa) & LODGE_LAPIC_BASE_ADDRESS) &&
+	       (base & (MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE)) == MSR_IA32_APICBASE_ENABLE;
 }
 
 /* Registers are 32 bits wide, 16 bytes apart, and want whole accesses (SDM Vol 3A, 11.4.1) */
@@ -124,7 +124,7 @@ static bool own_read(struct lodge_vcpu *vcpu, u64 gpa, void *buf, unsigned int l
 	u64 value = ~0ULL;
 
 	if (is_lapic(vcpu, gpa)) {
-		value = lapic_read(vcpu, gpa - LODGE_LAPIC_BASE, len);
+		value = lapic_read(vcpu, gpa & (LODGE_LAPIC_SIZE - 1), len);
 	} else {
 		r = lodge_bus_find(&vcpu->vm->memory, gpa, len);
 		if (r && r->ops->read)
@@ -145,7 +145,7 @@ static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigne
 	memcpy(&value, buf, len);
 	if (is_lapic(vcpu, gpa)) {
 		if (len >= 4 && !(gpa & 0xf))
-			lodge_lapic_write(&vcpu->lapic, gpa - LODGE_LAPIC_BASE, value);
+			lodge_lapic_write(&vcpu->lapic, gpa & (LODGE_LAPIC_SIZE - 1), value);
 		return true;
 	}
 	r = lodge_bus_find(&vcpu->vm->memory, gpa, len);

@@ -500,8 +500,8 @@ void lodge_lapic_reset(struct lodge_lapic *lapic, bool init)
  * @lapic: owned
  * @value: the guest's
  *
- * The address must stay where it is: a guest that moves the page is not supported,
- * nor does any known one do so.  The BSP bit is kept as it is.
+ * The BSP bit is kept as it is.  How wide an address may be is the caller's to check,
+ * and where it is the caller's to decode: where memory is, the guest gets that.
  *
  * Return: 0, or -EINVAL for #GP: reserved bits, or a transition that
  * SDM Vol 3A, 11.12.5 does not have.
@@ -511,7 +511,7 @@ int lodge_lapic_set_base(struct lodge_lapic *lapic, u64 value)
 	const u64 mode = LODGE_LAPIC_BASE_ENABLE | LODGE_LAPIC_BASE_X2APIC;
 	u64 old = lapic->base & mode, new = value & mode;
 
-	if ((value & ~(mode | LODGE_LAPIC_BASE_BSP)) != LODGE_LAPIC_BASE)
+	if (value & ~(mode | LODGE_LAPIC_BASE_BSP | LODGE_LAPIC_BASE_ADDRESS))
 		return -EINVAL;
 	if (new == LODGE_LAPIC_BASE_X2APIC)
 		return -EINVAL;
@@ -519,7 +519,8 @@ int lodge_lapic_set_base(struct lodge_lapic *lapic, u64 value)
 		return -EINVAL;
 	if (new == LODGE_LAPIC_BASE_ENABLE && old == mode)
 		return -EINVAL;
-	WRITE_ONCE(lapic->base, LODGE_LAPIC_BASE | new | (lapic->base & LODGE_LAPIC_BASE_BSP));
+	WRITE_ONCE(lapic->base, (value & LODGE_LAPIC_BASE_ADDRESS) | new |
+		   (lapic->base & LODGE_LAPIC_BASE_BSP));
 	if (old && !new) {
 		reset_regs(lapic);
 		/* the processor's INTR pin is the PICs' now */

@@ -10,6 +10,7 @@
 #ifndef LODGE_IRQ_LAPIC_H
 #define LODGE_IRQ_LAPIC_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #include "timer.h"
@@ -17,7 +18,7 @@
 struct lodge_irq;
 struct lodge_lapic;
 
-#define LODGE_LAPIC_BASE	0xfee00000ULL
+#define LODGE_LAPIC_BASE	0xfee00000ULL	/* after power-up */
 #define LODGE_LAPIC_SIZE	0x1000
 #define LODGE_LAPIC_MSR_FIRST	0x800		/* x2APIC registers, SDM table 11-6 */
 #define LODGE_LAPIC_MSR_TPR	0x808
@@ -32,6 +33,7 @@ struct lodge_lapic;
 #define LODGE_LAPIC_BASE_BSP	0x100ULL
 #define LODGE_LAPIC_BASE_X2APIC	0x400ULL
 #define LODGE_LAPIC_BASE_ENABLE	0x800ULL
+#define LODGE_LAPIC_BASE_ADDRESS GENMASK_ULL(51, 12)
 
 /* Delivery modes (SDM Vol 3A, 11.6.1) */
 enum lodge_lapic_mode {
@@ -91,9 +93,9 @@ struct lodge_lapic_ops {
  * @icr: interrupt command, owner only
  * @lvt: local vector table [o]
  * @extint: an I/O APIC has sent an ExtINT message [a]
+ * @no_deadline: the guest's CPUID has no TSC-deadline timer [o]
  * @timer: one-shot, periodic and TSC-deadline timer
  *
- * @no_deadline: the guest's CPUID has no TSC-deadline timer [o]
  * [I] constant after creation, [o] written by the owner, read by any, [a] atomic.
  */
 struct lodge_lapic {
@@ -113,9 +115,9 @@ struct lodge_lapic {
 	u64 icr;
 	u32 lvt[LODGE_NR_LVTS];
 	bool extint;
+	bool no_deadline;
 	struct lodge_timer timer;
 };
-	bool no_deadline;
 
 /**
  * struct lodge_lapic_message - an interrupt message to local APICs

@@ -29,7 +29,7 @@
 #define CR4_RELOADS	(X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)
 #define CR0_RELOADS	(X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
 #define EFER_VALID	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
-#define APIC_BASE_VALID	(MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE | 0xfffff000ULL)
+#define APIC_BASE_MODE	(MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE)
 
 static u64 cr4_optional;	/* that this host can give a guest */
 
@@ -335,6 +335,15 @@ int lodge_cr_xsetbv(struct lodge_vcpu *vcpu, u32 index, u64 value)
 	return 0;
 }
 
+static bool apic_base_valid(const struct lodge_vcpu *vcpu, u64 value)
+{
+	u64 valid = APIC_BASE_MODE | GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 12);
+
+	if (vcpu->vm->machine && lodge_cpuid_has(&vcpu->cpuid, 1, LODGE_CPUID_ECX, 21))
+		valid |= X2APIC_ENABLE;
+	return !(value & ~valid);
+}
+
 /**
  * lodge_cr_apic_base - WRMSR of IA32_APIC_BASE
  * @vcpu: locked
@@ -344,12 +353,13 @@ int lodge_cr_xsetbv(struct lodge_vcpu *vcpu, u32 index, u64 value)
  */
 int lodge_cr_apic_base(struct lodge_vcpu *vcpu, u64 value)
 {
+	if (!apic_base_valid(vcpu, value))
+		return -EINVAL;
 	if (vcpu->vm->machine) {
 		if (lodge_lapic_set_base(&vcpu->lapic, value))
 			return -EINVAL;
 		lodge_vcpu_mark(vcpu, LODGE_PART_APIC);
-	} else if (value & ~APIC_BASE_VALID) {
-		return -EINVAL;
+		value = vcpu->lapic.base;
 	}
 	vcpu->s.apic_base = value;
 	return 0;
@@ -387,8 +397,7 @@ static bool control_valid(const struct lodge_vcpu *vcpu, const struct lodge_sreg
 	if ((s->cr4 & X86_CR4_PCIDE) && !lma)
 		return false;
 	return !(s->cr3 & GENMASK_ULL(63, boot_cpu_data.x86_phys_bits)) && s->cr8 <= 15 &&
-	       !(s->apic_base & ~(APIC_BASE_VALID | X2APIC_ENABLE)) &&
-	       lodge_fpu_xcr0_valid(s->xcr0);
+	       apic_base_valid(vcpu, s->apic_base) && lodge_fpu_xcr0_valid(s->xcr0);
 }
 
 /**
@@ -401,6 +410,8 @@ static bool control_valid(const struct lodge_vcpu *vcpu, const struct lodge_sreg
  */
 int lodge_cr_set(struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 {
+	u64 apic_base;
+
 	if (s->pad || !segments_valid(vcpu, s) || !control_valid(vcpu, s))
 		return -EINVAL;
 	if (pae_paging(s) && load_pdptes(vcpu, s->cr3))
@@ -408,7 +419,9 @@ int lodge_cr_set(struct lodge_vcpu *vcpu, const struct lodge_sregs *s)
 	if (lodge_cr_apic_base(vcpu, s->apic_base))
 		return -EINVAL;
 	lodge_cr_write8(vcpu, s->cr8);
+	apic_base = vcpu->s.apic_base;
 	vcpu->s = *s;
+	vcpu->s.apic_base = apic_base;
 	vcpu->s.cr0 |= X86_CR0_ET;
 	vcpu->flush_tlb = true;
 	vcpu->fpu.xcr0 = s->xcr0;

@@ -244,8 +244,10 @@ TEST(mode_transitions)
 		}
 	}
 	machine(2);
-	EXPECT_EQ(lodge_lapic_set_base(lapic, 0xfee01000 | EN), -EINVAL);
-	EXPECT_EQ(lodge_lapic_set_base(lapic, 0x1fee00000 | EN), -EINVAL);
+	EXPECT_EQ(lodge_lapic_set_base(lapic, 0xfee01000 | EN), 0);
+	EXPECT_EQ(lapic->base, 0xfee01900);
+	EXPECT_EQ(lodge_lapic_set_base(lapic, LODGE_LAPIC_BASE | EN), 0);
+	EXPECT_EQ(lodge_lapic_set_base(lapic, 1ULL << 52 | EN), -EINVAL);
 	EXPECT_EQ(lodge_lapic_set_base(lapic, 0xfee00200 | EN), -EINVAL);
 	EXPECT_EQ(lodge_lapic_set_base(lapic, 0xfee00001 | EN), -EINVAL);
 	EXPECT_EQ(lodge_lapic_set_base(&cpus[1].lapic, 0xfee00100 | EN), 0);
