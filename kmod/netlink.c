@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family: policies, operations, who asks, events.
+ * The generic netlink family: policies, operations, who asks.
  *
  * Operations run in parallel; the registry's lock is all that they take.
  */
@@ -10,14 +10,11 @@
 #include <linux/nospec.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
-#include <net/netns/generic.h>
 #include <net/sock.h>
 
 #include "compat.h"
 #include "netlink.h"
 #include "vcpu.h"
-
-enum group { GROUP_EVENTS };
 
 /* ---- who asks ------------------------------------------------------------ */
 
@@ -246,11 +243,12 @@ static const struct genl_ops ops[] = {
 	},
 	{ .cmd = LODGE_CMD_CAPS_GET, .doit = lodge_netlink_caps_get },
 	{ .cmd = LODGE_CMD_CONSOLE_GET, POLICY(console_policy), .doit = lodge_netlink_console_get },
+	{ .cmd = LODGE_CMD_EVENT_LISTEN, .doit = lodge_netlink_event_listen },
 };
 
 /* Of all VMs in the network namespace: so not for everybody there */
 static const struct genl_multicast_group groups[] = {
-	[GROUP_EVENTS] = { .name = LODGE_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+	[LODGE_NETLINK_EVENTS] = { .name = LODGE_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_SYS_ADMIN },
 };
 
 struct genl_family lodge_netlink_family __ro_after_init = {
@@ -265,76 +263,7 @@ struct genl_family lodge_netlink_family __ro_after_init = {
 	.module = THIS_MODULE,
 };
 
-/* ---- events -------------------------------------------------------------- */
-
-static unsigned int net_id;
-
-/**
- * struct net_events - events of a network namespace
- * @seq: number of the last; the registry's lock
- */
-struct net_events {
-	u32 seq;
-};
-
-static int fill_event(struct sk_buff *skb, const struct lodge_record *r,
-		      enum lodge_event_kind kind, u32 seq)
-{
-	if (nla_put_u32(skb, LODGE_A_EVENT_SEQ, seq) ||
-	    nla_put_u32(skb, LODGE_A_EVENT_KIND, kind) ||
-	    nla_put_u32(skb, LODGE_A_EVENT_VM, r->number) ||
-	    nla_put_string(skb, LODGE_A_EVENT_NAME, r->name) ||
-	    nla_put_u32(skb, LODGE_A_EVENT_UID, from_kuid_munged(r->net->user_ns, r->uid)) ||
-	    nla_put_u64_64bit(skb, LODGE_A_EVENT_TIME, ktime_get_real_ns(), LODGE_A_EVENT_PAD))
-		return -EMSGSIZE;
-	if (kind != LODGE_VM_EVENT_ENDED)
-		return 0;
-	if (nla_put_u32(skb, LODGE_A_EVENT_REASON, r->reason) ||
-	    nla_put_u32(skb, LODGE_A_EVENT_STATUS, r->status))
-		return -EMSGSIZE;
-	/* the process is kept in mind only if it is about to make the VM again */
-	return r->pid ? nla_put_flag(skb, LODGE_A_EVENT_RESTARTS) : 0;
-}
-
-/**
- * lodge_netlink_event - tell those who listen
- * @record: of the VM
- * @kind: what has happened to it
- *
- * With the registry's lock; may sleep.  Who misses one finds a gap in the numbers.
- */
-void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind)
-{
-	struct net *net = record->net;
-	struct net_events *events;
-	struct sk_buff *skb;
-	void *header;
-
-	if (!net)
-		return;
-	events = net_generic(net, net_id);
-	events->seq++;
-	if (!genl_has_listeners(&lodge_netlink_family, net, GROUP_EVENTS))
-		return;
-	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!skb)
-		return;
-	header = genlmsg_put(skb, 0, 0, &lodge_netlink_family, 0, LODGE_CMD_EVENT);
-	if (!header || fill_event(skb, record, kind, events->seq)) {
-		nlmsg_free(skb);
-		return;
-	}
-	genlmsg_end(skb, header);
-	genlmsg_multicast_netns(&lodge_netlink_family, net, skb, 0, GROUP_EVENTS, GFP_KERNEL);
-}
-
 /* ---- life ---------------------------------------------------------------- */
-
-static struct pernet_operations net_ops = {
-	.exit = lodge_registry_net_exit,
-	.id = &net_id,
-	.size = sizeof(struct net_events),
-};
 
 /**
  * lodge_netlink_init - make the family appear
@@ -343,13 +272,13 @@ static struct pernet_operations net_ops = {
  */
 int __init lodge_netlink_init(void)
 {
-	int err = register_pernet_subsys(&net_ops);
+	int err = lodge_netlink_event_init();
 
 	if (err)
 		return err;
 	err = genl_register_family(&lodge_netlink_family);
 	if (err)
-		unregister_pernet_subsys(&net_ops);
+		lodge_netlink_event_exit();
 	return err;
 }
 
@@ -359,6 +288,6 @@ int __init lodge_netlink_init(void)
 void lodge_netlink_exit(void)
 {
 	genl_unregister_family(&lodge_netlink_family);
-	unregister_pernet_subsys(&net_ops);
+	lodge_netlink_event_exit();
 	lodge_registry_exit();
 }

@@ -29,10 +29,16 @@ struct lodge_dump {
 	u32 next;
 };
 
+/* Multicast groups */
+enum lodge_netlink_group { LODGE_NETLINK_EVENTS };
+
 extern struct genl_family lodge_netlink_family;
 
 int lodge_netlink_init(void);
 void lodge_netlink_exit(void);
+
+int lodge_netlink_event_init(void);
+void lodge_netlink_event_exit(void);
 void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind);
 
 void lodge_netlink_caller(struct sk_buff *skb, struct lodge_caller *who);
@@ -58,5 +64,6 @@ int lodge_netlink_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_stats_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int lodge_netlink_caps_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_event_listen(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* LODGE_NETLINK_H */

@@ -431,16 +431,18 @@ int nl_listen(void)
 	events = connect_socket();
 	if (!events)
 		return fail(EIO, "cannot open a netlink socket");
-	nl_socket_disable_seq_check(events);
-	nl_socket_set_nonblocking(events);
 	group = genl_ctrl_resolve_grp(sock, LODGE_FAMILY_NAME, LODGE_MCGRP_EVENTS);
 	err = group < 0 ? group : nl_socket_add_membership(events, group);
+	if (err == -NLE_PERM || err == -NLE_NOACCESS)
+		err = genl_send_simple(events, family, LODGE_CMD_EVENT_LISTEN,
+				       LODGE_FAMILY_VERSION, 0) < 0 ? -NLE_FAILURE :
+		      nl_wait_for_ack(events);
+	nl_socket_disable_seq_check(events);
+	nl_socket_set_nonblocking(events);
 	if (!err)
 		return 0;
 	nl_socket_free(events);
 	events = NULL;
-	if (err == -NLE_PERM || err == -NLE_NOACCESS)
-		return fail(EPERM, "only who has CAP_SYS_ADMIN may listen to all events");
 	return fail(EIO, nl_geterror(err));
 }
 

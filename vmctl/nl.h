@@ -80,7 +80,7 @@ int nl_stats(uint32_t number, uint64_t *values);
 int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *position, char *buf,
 	       unsigned int *len);
 
-/* Listen from now on; -EPERM without CAP_SYS_ADMIN */
+/* Listen from now on: with CAP_SYS_ADMIN to events of all VMs, else to those of one's own */
 int nl_listen(void);
 
 /* The next event within @ms (-1: whenever); -EAGAIN if there was none, -ENOBUFS if some got lost */
