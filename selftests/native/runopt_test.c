@@ -40,7 +40,7 @@ static int parse_these(const char *image, ...)
 	while ((id = va_arg(ap, int)))
 		values[args.nr_values++] = (struct cmd_value){ id, va_arg(ap, const char *) };
 	va_end(ap);
-	return run_parse(&r, &args);
+	return run_parse(&r, &args, false);
 }
 
 static bool refuses(int id, const char *value, const char *words)
