@@ -178,8 +178,9 @@ static int kvm_add_vcpu(const struct machine *m, struct machine *second)
 static int kvm_start(struct machine *m, const struct entry *entry)
 {
 	struct kvm_regs regs = {
-		.rip = machine_guest_address(m, entry->start), .rsp = entry->stack ? entry->stack : GUEST_STACK,
-		.rdi = GUEST_ARGS, .rdx = entry->rdx, .rflags = entry->irqs ? 0x202 : 2,
+		.rip = machine_guest_address(m, entry->start),
+		.rsp = entry->stack ? entry->stack : GUEST_STACK, .rdi = GUEST_ARGS,
+		.rdx = entry->rdx, .rflags = entry->irqs ? 0x202 : 2,
 	};
 
 	return CALL(m->vcpu, KVM_SET_REGS, &regs);

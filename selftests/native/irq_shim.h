@@ -49,7 +49,7 @@ static inline void clear_bit(unsigned int nr, unsigned long *p)
 
 static inline u64 mul_u64_u64_shr(u64 a, u64 mul, unsigned int shift)
 {
-	return (unsigned __int128)a * mul >> shift;
+	return (__uint128_t)a * mul >> shift;
 }
 
 #define smp_load_acquire(p)	READ_ONCE(*(p))
