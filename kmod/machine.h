@@ -3,6 +3,7 @@
 #define LODGE_MACHINE_H
 
 #include "dev/console.h"
+#include "dev/fwcfg.h"
 #include "dev/pci.h"
 #include "dev/pit.h"
 #include "dev/pm.h"
@@ -21,6 +22,7 @@ struct lodge_bus;
  * @pit: at 0x40 and 0x61
  * @rtc: at 0x70
  * @pm: ACPI registers, reset ports, pvpanic
+ * @fwcfg: at 0x510, with LODGE_VM_DEBUG_PORTS
  * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
  */
 struct lodge_machine {
@@ -31,6 +33,7 @@ struct lodge_machine {
 	struct lodge_pit pit;
 	struct lodge_rtc rtc;
 	struct lodge_pm pm;
+	struct lodge_fwcfg fwcfg;
 	struct lodge_pci pci;
 };
 

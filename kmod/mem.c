@@ -233,6 +233,29 @@ static void drop(struct lodge_mem *mem, const struct lodge_mem_slot *old,
 	lodge_ept_prune(&mmu->ept, gpa, end, do_flush);
 }
 
+/**
+ * lodge_mem_size - how much memory a guest has
+ * @mem: any
+ *
+ * In any context.
+ *
+ * Return: bytes that the guest may write.
+ */
+u64 lodge_mem_size(struct lodge_mem *mem)
+{
+	const struct lodge_mem_slots *slots;
+	unsigned int i;
+	u64 size = 0;
+
+	rcu_read_lock();
+	slots = rcu_dereference(mem->slots);
+	for (i = 0; i < slots->nr; i++)
+		if (!(slots->slot[i]->flags & LODGE_SLOT_READONLY))
+			size += slots->slot[i]->len;
+	rcu_read_unlock();
+	return size;
+}
+
 static void publish(struct lodge_mem *mem, struct lodge_mem_slots *to, struct lodge_mem_slot *old,
 		    struct lodge_mem_slot *slot)
 {

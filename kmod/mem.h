@@ -83,6 +83,7 @@ struct lodge_mem {
 
 int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
 		   const struct lodge_ept_caps *caps);
+u64 lodge_mem_size(struct lodge_mem *mem);
 void lodge_mem_destroy(struct lodge_mem *mem);
 
 int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg);

@@ -95,8 +95,16 @@ static bool flags_valid(u32 flags)
 	return !(flags & ~known);
 }
 
+static u64 ram(void *owner)
+{
+	return lodge_mem_size(owner);
+}
+
 static int attach_devices(struct lodge_vm *vm)
 {
+	struct lodge_machine *m = NULL;
+	int err;
+
 	if (vm->flags & LODGE_VM_MACHINE) {
 		vm->machine = lodge_machine_create(&vm->bus, &vm->memory,
 						   vm->flags & LODGE_VM_PCI);
@@ -105,7 +113,11 @@ static int attach_devices(struct lodge_vm *vm)
 	}
 	if (!(vm->flags & LODGE_VM_DEBUG_PORTS))
 		return 0;
-	return lodge_debugport_attach(&vm->bus, vm->machine ? &vm->machine->debug : NULL);
+	m = vm->machine;
+	err = lodge_debugport_attach(&vm->bus, m ? &m->debug : NULL);
+	if (!err && m)
+		err = lodge_fwcfg_attach(&m->fwcfg, &vm->bus, &m->irq, ram, &vm->mem);
+	return err;
 }
 
 static void detach_devices(struct lodge_vm *vm)

@@ -340,3 +340,49 @@ TEST(gone_with_timers_under_way)
 		vm_free(vm);
 	}
 }
+
+/* ---- what a test image asks ---------------------------------------------- */
+
+static u64 fw_cfg(u16 key, u32 len)
+{
+	u64 value = 0;
+	u32 i;
+
+	outw(0x510, key);
+	for (i = 0; i < len; i++)
+		value |= (u64)inb(0x511) << i * 8;
+	return value;
+}
+
+static void ask(void)
+{
+	GUEST_ASSERT_EQ(fw_cfg(0, 4), 0x554d4551);	/* "QEMU" */
+	GUEST_ASSERT_EQ(fw_cfg(1, 4), 1);		/* no DMA */
+	GUEST_ASSERT_EQ(fw_cfg(5, 2), 3);
+	GUEST_ASSERT_EQ(fw_cfg(15, 2), 3);
+	GUEST_SYNC2(1, fw_cfg(3, 8));
+	/* past the end, and what there is not */
+	GUEST_ASSERT_EQ(inb(0x511), 0);
+	GUEST_ASSERT_EQ(inb(0x511), 0);
+	GUEST_ASSERT_EQ(fw_cfg(0x11, 8), 0);
+	GUEST_ASSERT_EQ(fw_cfg(0xffff, 8), 0);
+	/* other widths and ports are nothing */
+	GUEST_ASSERT_EQ(fw_cfg(0, 1), 'Q');
+	outb(0x510, 5);
+	outb(0x511, 5);
+	GUEST_ASSERT_EQ(inw(0x510), 0xffff);
+	GUEST_ASSERT_EQ(inb(0x511), 'E');
+}
+
+TEST(size_of_the_machine)
+{
+	struct vm *vm = vm_create(MACHINE | LODGE_VM_DEBUG_PORTS);
+	struct vcpu *vcpu = vcpu_long(vm, 0, ask);
+
+	vcpu_create(vm, 1);
+	vcpu_create(vm, 2);
+	vm_slot(vm, 1, LODGE_SLOT_READONLY, 0x80000000, 4096, vm->mem);
+	vcpu_sync(vcpu, 1);
+	EXPECT_EQ(vcpu->arg[1], vm->size);
+	vcpu_done(vcpu);
+}

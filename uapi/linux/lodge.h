@@ -122,7 +122,7 @@ struct lodge_caps {
 
 /* struct lodge_create_vm.flags */
 #define LODGE_VM_HLT_IN_KERNEL	(1U << 0)	/* HLT waits in the kernel, no exit */
-#define LODGE_VM_DEBUG_PORTS	(1U << 1)	/* debug console 0xe9 and exit port 0xf4 */
+#define LODGE_VM_DEBUG_PORTS	(1U << 1)	/* 0xe9, 0xf4; with a machine 0x510 too */
 #define LODGE_VM_MACHINE	(1U << 2)	/* interrupt controllers and chipset in the kernel,
 						 * hypercalls too; with HLT_IN_KERNEL only
 						 */
