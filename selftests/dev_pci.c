@@ -135,7 +135,7 @@ static void bars(void)
 
 static struct vcpu *vcpu_for(void (*fn)(void))
 {
-	struct vm *vm = vm_create(PCIDEV_FLAGS);
+	struct vm *vm = vm_create(VM_PC);
 
 	ASSERT_EQ(pcidev_add(vm, SLOT), SLOT);
 	return vcpu_long(vm, 0, fn);
@@ -168,7 +168,7 @@ TEST(devices_are_added)
 
 	EXPECT_ERRNO(ioctl(dev, LODGE_CREATE_VM, &c), EINVAL);
 	EXPECT_ERRNO(pcidev_add(vm, 0), ENODEV);
-	vm = vm_create(PCIDEV_FLAGS);
+	vm = vm_create(VM_PC);
 	EXPECT_EQ(pcidev_add(vm, 3), 3);
 	EXPECT_ERRNO(pcidev_add(vm, 3), EEXIST);
 	EXPECT_ERRNO(pcidev_add(vm, 32), EINVAL);
@@ -188,7 +188,7 @@ TEST(devices_are_added)
 
 TEST(devices_are_refused)
 {
-	struct vm *vm = vm_create(PCIDEV_FLAGS);
+	struct vm *vm = vm_create(VM_PC);
 	int null = open("/dev/null", O_RDWR), file = open("/proc/self/exe", O_RDONLY);
 
 	EXPECT_REFUSED(EINVAL, .id = 0);

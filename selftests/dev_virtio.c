@@ -450,7 +450,7 @@ static void windows(void)
 
 static struct vcpu *vcpu_for(void (*fn)(void))
 {
-	struct vm *vm = vm_create(PCIDEV_FLAGS);
+	struct vm *vm = vm_create(VM_PC);
 
 	ASSERT_EQ(pcidev_add(vm, SLOT), SLOT);
 	vm_handler(vm, VECTOR, on_interrupt);

@@ -51,6 +51,7 @@ static const struct call calls[] = {
 	CALL(VM_SET_GSI, lodge_gsi, MACHINE, false),
 	CALL(VM_MSI, lodge_msi, MACHINE, false),
 	CALL(VM_CONSOLE, lodge_open_console, MACHINE, false),
+	CALL(VM_ADD_DEVICE, lodge_add_device, MACHINE, false),
 	CALL(VM_END, lodge_vm_end, VM, false),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU, false),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU, true),
@@ -81,7 +82,7 @@ static void setup(void)
 	fd[DEV] = lodge_open();
 	fd[VM] = the_vm->fd;
 	fd[VCPU] = the_vcpu->fd;
-	fd[MACHINE] = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL)->fd;
+	fd[MACHINE] = vm_create(VM_PC)->fd;
 	mem = mem_anon(MEM_LEN, PAGE);
 	vm_slot(the_vm, LOG_SLOT, LODGE_SLOT_LOG_DIRTY, MEM_GPA, MEM_LEN, mem);
 }
@@ -109,6 +110,11 @@ static void valid(const struct call *c, void *arg)
 	case LODGE_VM_END:
 		((struct lodge_vm_end *)arg)->reason = LODGE_END_ERROR;
 		return;
+	case LODGE_VM_ADD_DEVICE:
+		dup2(vm_create(VM_PC)->fd, fd[MACHINE]);	/* one bus is soon full */
+		((struct lodge_add_device *)arg)->id = LODGE_DEVICE_RNG;
+		((struct lodge_add_device *)arg)->fd = -1;
+		return;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 32;
 		return;
@@ -119,8 +125,8 @@ static void valid(const struct call *c, void *arg)
 	if (c->on != VCPU)
 		return;
 	if (c->cmd == LODGE_VCPU_GET_XSAVE || c->cmd == LODGE_VCPU_SET_XSAVE) {
-		*(struct lodge_xsave *)arg = (struct lodge_xsave){ c->size, info.xsave_size,
-								   (u64)xsave };
+		((struct lodge_xsave *)arg)->len = info.xsave_size;
+		((struct lodge_xsave *)arg)->data = (u64)xsave;
 	} else if (c->cmd == LODGE_VCPU_GET_MSRS || c->cmd == LODGE_VCPU_SET_MSRS) {
 		msr = (struct lodge_msr){ .index = MSR_STAR };
 		*(struct lodge_msrs *)arg = (struct lodge_msrs){ c->size, 1, (u64)&msr };

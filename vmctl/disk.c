@@ -175,5 +175,9 @@ int disk_open(struct disk *d)
 	if (fstat(d->fd, &st))
 		return fail(d, strerror(errno));
 	status = lock(d);
-	return status ? status : check_size(d, &st);
+	if (!status)
+		status = check_size(d, &st);
+	if (status)
+		close(d->fd);
+	return status;
 }

@@ -375,7 +375,7 @@ u8 lodge_pci_add_capability(struct lodge_pci_device *dev, u8 id, const void *bod
 	dev->config[at] = id;
 	memcpy(dev->config + at + 2, body, len - 2);
 	dev->last = at;
-	dev->end = ALIGN(at + len, 4);
+	dev->end = (at + len + 3) & ~3;
 	return at;
 }
 

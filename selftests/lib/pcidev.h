@@ -9,8 +9,6 @@
 
 #include "vm.h"
 
-#define PCIDEV_FLAGS	(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL | LODGE_VM_PCI)
-
 #define ECAM		0xe0000000ull
 #define WINDOW		0xc0000000ull
 #define WINDOW_END	0xe0000000ull

@@ -30,6 +30,9 @@
 #define VM_MEMORY	0x1000000
 #define VM_SLOT		0		/* slot of the memory at 0 */
 
+/* For vm_create(): all devices in the kernel */
+#define VM_PC		(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL | LODGE_VM_PCI)
+
 /* Selectors, laid out for SYSCALL and SYSRET */
 #define SEL_CODE	0x08
 #define SEL_DATA	0x10

@@ -133,6 +133,18 @@ TEST(fadt)
 	EXPECT_EQ((facs - tables) % 64, 0);
 }
 
+TEST(mcfg)
+{
+	const uint8_t *p;
+
+	build(1);
+	p = find_table("MCFG");
+	ASSERT_EQ(le(p + 4, 4), 60u);
+	EXPECT_EQ(le(p + 36, 8), 0u);
+	EXPECT_EQ(le(p + 44, 8), 0xe0000000u);
+	EXPECT_EQ(le(p + 52, 4), 0u);		/* segment 0, bus 0 to 0 */
+}
+
 /* Counts what the MADT has of each kind */
 static void madt(unsigned int cpus)
 {
@@ -189,6 +201,10 @@ struct walk {
 	unsigned int ports[8];
 	unsigned int nr_ports;
 	unsigned int irqs;
+	unsigned int fixed[2];		/* memory: first, length */
+	unsigned int window[2];
+	unsigned int buses[2];		/* first, last */
+	unsigned int routes;
 };
 
 static const uint8_t *pkg_length(const uint8_t *p, const uint8_t **end)
@@ -214,10 +230,39 @@ static const uint8_t *name(const uint8_t *p)
 	return p + 4;
 }
 
+/* A large descriptor: memory, or what a bus passes on */
+static void large(struct walk *w, const uint8_t *p)
+{
+	switch (*p) {
+	case 0x86:
+		ASSERT_EQ(le(p + 1, 2), 9u);
+		w->fixed[0] = le(p + 4, 4);
+		w->fixed[1] = le(p + 8, 4);
+		break;
+	case 0x87:
+		ASSERT_EQ(le(p + 1, 2), 23u);
+		EXPECT_EQ(p[3], 0);
+		w->window[0] = le(p + 10, 4);
+		w->window[1] = le(p + 22, 4);
+		EXPECT_EQ(le(p + 14, 4), le(p + 10, 4) + le(p + 22, 4) - 1);
+		break;
+	default:
+		ASSERT_EQ(*p, 0x88);
+		ASSERT_EQ(le(p + 1, 2), 13u);
+		EXPECT_EQ(p[3], 2);
+		w->buses[0] = le(p + 8, 2);
+		w->buses[1] = le(p + 10, 2);
+		EXPECT_EQ(le(p + 14, 2), le(p + 10, 2) - le(p + 8, 2) + 1);
+	}
+}
+
 static void resources(struct walk *w, const uint8_t *p, const uint8_t *end)
 {
 	while (*p != 0x79) {
-		if (*p == 0x47) {
+		if (*p & 0x80) {
+			large(w, p);
+			p += 3 + le(p + 1, 2);
+		} else if (*p == 0x47) {
 			EXPECT_EQ(le(p + 2, 2), le(p + 4, 2));
 			if (w->nr_ports < 8)
 				w->ports[w->nr_ports++] = le(p + 2, 2);
@@ -264,6 +309,13 @@ static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *li
 	case 0x0b:
 		return p + 3;
 	case 0x0c:
+		/* a device's entry in _PRT */
+		if (le(p + 1, 2) == 0xffff) {
+			w->routes++;
+			EXPECT_EQ(le(p + 3, 2), w->routes);
+			EXPECT_EQ(le(p + 5, 3), 0x0a0000u);
+			EXPECT_EQ(p[8], 16 + w->routes % 8);
+		}
 		return p + 5;
 	case 0x0d:
 		return p + strlen((const char *)p) + 1;
@@ -298,13 +350,20 @@ static void dsdt(unsigned int cpus)
 	end = p + le(p + 4, 4);
 	for (p += 36; p < end;)
 		p = object(&w, p, end);
-	EXPECT_EQ(w.devices, cpus + 3);
-	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 1);
-	EXPECT_EQ(w.nr_ports, 3u);
+	EXPECT_EQ(w.devices, cpus + 5);
+	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 7 + 3 + 1);
+	EXPECT_EQ(w.nr_ports, 4u);
 	EXPECT_EQ(w.ports[0], 0x3f8u);
 	EXPECT_EQ(w.ports[1], 0x70u);
 	EXPECT_EQ(w.ports[2], 0x505u);
+	EXPECT_EQ(w.ports[3], 0xcf8u);
 	EXPECT_EQ(w.irqs, 1u << 4 | 1u << 8);
+	EXPECT_EQ(w.buses[0] | w.buses[1], 0u);
+	EXPECT_EQ(w.window[0], 0xc0000000u);
+	EXPECT_EQ(w.window[1], 0x20000000u);
+	EXPECT_EQ(w.fixed[0], 0xe0000000u);
+	EXPECT_EQ(w.fixed[1], 0x100000u);
+	EXPECT_EQ(w.routes, 31u);
 }
 
 TEST(dsdt_nests)

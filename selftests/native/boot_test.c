@@ -70,7 +70,7 @@ TEST(memory_map)
 	struct boot_range r[BOOT_MAX_RANGES];
 	unsigned int i, n = boot_memory_map(&mem, r);
 
-	ASSERT_EQ(n, 5u);
+	ASSERT_EQ(n, 6u);
 	for (i = 1; i < n; i++)
 		EXPECT_LE(r[i - 1].start + r[i - 1].len, r[i].start);
 	EXPECT_EQ(r[0].len, 0x9fc00u);
@@ -80,10 +80,14 @@ TEST(memory_map)
 	EXPECT_EQ(r[2].type, 2u);
 	EXPECT_EQ(r[3].start, 0x100000u);
 	EXPECT_EQ(r[3].start + r[3].len, GUESTMEM_HOLE);
-	EXPECT_EQ(r[4].start, GUESTMEM_HIGH);
-	EXPECT_EQ(r[4].len, 1ULL << 30);
+	/* PCI's configuration space */
+	EXPECT_EQ(r[4].start, 0xe0000000u);
+	EXPECT_EQ(r[4].len, 0x100000u);
+	EXPECT_EQ(r[4].type, 2u);
+	EXPECT_EQ(r[5].start, GUESTMEM_HIGH);
+	EXPECT_EQ(r[5].len, 1ULL << 30);
 	mem.size = 64 << 20;
-	EXPECT_EQ(boot_memory_map(&mem, r), 4u);
+	EXPECT_EQ(boot_memory_map(&mem, r), 5u);
 }
 
 TEST(places_do_not_overlap)
@@ -131,7 +135,7 @@ TEST(bzimage)
 	EXPECT_EQ(u64_at(&b, zp + 0x70), (uint64_t)BOOT_ACPI);
 	EXPECT_TRUE(same(&b, u32_at(&b, zp + 0x228), "a=b", 4));
 	EXPECT_EQ(u32_at(&b, zp + 0x21c), 0u);
-	EXPECT_EQ(*(uint8_t *)guestmem_ptr(&mem, zp + 0x1e8, 1), 4);
+	EXPECT_EQ(*(uint8_t *)guestmem_ptr(&mem, zp + 0x1e8, 1), 5);
 	EXPECT_EQ(u64_at(&b, zp + 0x2d0 + 3 * 20), 0x100000u);
 	EXPECT_EQ(*(uint8_t *)guestmem_ptr(&mem, zp + 0x210, 1), 0xff);
 	EXPECT_EQ(written_unclaimed(&b), -1);
@@ -253,7 +257,7 @@ TEST(pvh)
 	EXPECT_EQ(u64_at(&b, module + 8), sizeof(disk));
 	EXPECT_TRUE(same(&b, u64_at(&b, info + 24), "a=b", 4));
 	EXPECT_EQ(u64_at(&b, info + 32), (uint64_t)BOOT_ACPI);
-	EXPECT_EQ(u32_at(&b, info + 48), 4u);
+	EXPECT_EQ(u32_at(&b, info + 48), 5u);
 	EXPECT_EQ(u64_at(&b, u64_at(&b, info + 40) + 3 * 24), 0x100000u);
 	EXPECT_EQ(u64_at(&b, BOOT_GDT + 0x10), 0x00cf9b000000ffffu);
 	EXPECT_EQ(written_unclaimed(&b), -1);
@@ -381,7 +385,7 @@ TEST(multiboot_elf)
 	EXPECT_EQ(u32_at(&b, list + 16), KERNEL_AT + 0x4000u);
 	EXPECT_TRUE(same(&b, u32_at(&b, list + 16), second, sizeof(second)));
 	EXPECT_EQ(u32_at(&b, list + 32), u32_at(&b, list + 36));
-	EXPECT_EQ(u32_at(&b, info + 44), 4 * 24u);
+	EXPECT_EQ(u32_at(&b, info + 44), 5 * 24u);
 	EXPECT_EQ(u32_at(&b, u32_at(&b, info + 48)), 20u);
 	EXPECT_EQ(written_unclaimed(&b), -1);
 	free(mem.host);

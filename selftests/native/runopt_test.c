@@ -137,6 +137,96 @@ TEST(mistakes)
 }
 
 /* One file each, several with commas, arguments behind a space, and names that look like both */
+TEST(disks)
+{
+	char dir[] = "/tmp/runopt-test.XXXXXX", odd[64];
+	int fd;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(odd, sizeof(odd), "%s/a,ro", dir);
+	fd = open(odd, O_CREAT | O_WRONLY, 0600);
+	ASSERT_OK(fd);
+	EXPECT_EQ(parse_these("x", 'd', "one", 'd', "two,ro,serial=12345678901234567890,queues=16",
+			      'd', odd, 'd', "t,direct", RUN_RNG, NULL, 0), 0);
+	ASSERT_EQ(r.vm.nr_disks, 4u);
+	EXPECT_TRUE(r.vm.disks == r.disk && r.vm.rng);
+	EXPECT_EQ(strcmp(r.disk[0].path, "one"), 0);
+	EXPECT_TRUE(!r.disk[0].readonly && !r.disk[0].direct && !r.disk[0].queues);
+	EXPECT_EQ(r.disk[0].serial[0], 0);
+	EXPECT_EQ(strcmp(r.disk[1].path, "two"), 0);
+	EXPECT_TRUE(r.disk[1].readonly && !r.disk[1].direct);
+	EXPECT_EQ(r.disk[1].queues, 16u);
+	EXPECT_EQ(memcmp(r.disk[1].serial, "12345678901234567890", 20), 0);
+	EXPECT_EQ(strcmp(r.disk[2].path, odd), 0);
+	EXPECT_FALSE(r.disk[2].readonly);
+	EXPECT_TRUE(r.disk[3].direct);
+	EXPECT_TRUE(refuses('d', "", "wants the name of a file"));
+	EXPECT_TRUE(refuses('d', ",ro", "wants the name of a file"));
+	EXPECT_TRUE(refuses('d', "a,rw", "\"rw\" is none of ro, direct"));
+	EXPECT_TRUE(refuses('d', "a,", "\"\" is none of"));
+	EXPECT_TRUE(refuses('d', "a,serial=", "1 to 20 characters"));
+	EXPECT_TRUE(refuses('d', "a,serial=123456789012345678901", "1 to 20 characters"));
+	EXPECT_TRUE(refuses('d', "a,serial=\t", "printable"));
+	EXPECT_TRUE(refuses('d', "a,queues=0", "a number from 1 to 16"));
+	EXPECT_TRUE(refuses('d', "a,queues=17", "a number from 1 to 16"));
+	EXPECT_TRUE(refuses('d', "a,queues=1x", "a number from 1 to 16"));
+	unlink(odd);
+	rmdir(dir);
+}
+
+static bool cannot_open(const char *value, const char *words)
+{
+	struct disk d;
+
+	error_text[0] = 0;
+	if (!disk_parse(&d, value) && disk_open(&d) == CMD_FAILED && strstr(error_text, words))
+		return true;
+	diag("%s: \"%s\"", value, error_text);
+	return false;
+}
+
+TEST(images)
+{
+	char dir[] = "/tmp/runopt-test.XXXXXX", image[64], ro[80], full[64];
+	struct disk d, other;
+	int fd;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(image, sizeof(image), "%s/image", dir);
+	snprintf(ro, sizeof(ro), "%s,ro", image);
+	snprintf(full, sizeof(full), "%s/none/such", dir);
+	EXPECT_TRUE(cannot_open(full, "there is no such file"));
+	EXPECT_TRUE(cannot_open(dir, "it is a directory"));
+	EXPECT_TRUE(cannot_open("/dev/null", "neither a file nor a block device"));
+	fd = open(image, O_CREAT | O_WRONLY, 0600);
+	EXPECT_TRUE(cannot_open(image, "it is empty"));
+	ASSERT_OK(ftruncate(fd, 1000));
+	EXPECT_TRUE(cannot_open(image, "1000 bytes, is no multiple of 512"));
+	ASSERT_OK(ftruncate(fd, 1024));
+	close(fd);
+	/* one writer, or several readers */
+	ASSERT_EQ(disk_parse(&d, image), 0);
+	ASSERT_EQ(disk_open(&d), 0);
+	EXPECT_TRUE(cannot_open(image, "another guest uses this image"));
+	EXPECT_TRUE(cannot_open(ro, "another guest writes to this image"));
+	close(d.fd);
+	ASSERT_EQ(disk_parse(&d, ro), 0);
+	ASSERT_EQ(disk_open(&d), 0);
+	ASSERT_EQ(disk_parse(&other, ro), 0);
+	EXPECT_EQ(disk_open(&other), 0);
+	EXPECT_TRUE(cannot_open(image, "another guest uses this image"));
+	close(d.fd);
+	close(other.fd);
+	if (geteuid()) {
+		ASSERT_OK(chmod(image, 0400));
+		EXPECT_TRUE(cannot_open(image, "you may not write to it"));
+		ASSERT_OK(chmod(image, 0));
+		EXPECT_TRUE(cannot_open(ro, "you may not read it"));
+	}
+	unlink(image);
+	rmdir(dir);
+}
+
 TEST(initrds)
 {
 	char dir[] = "/tmp/runopt-test.XXXXXX", odd[64], value[200];
