@@ -238,7 +238,8 @@ void lodge_registry_remove(struct lodge_vm *vm)
 	if (!r)
 		return;
 	mutex_lock(&lock);
-	keep = conclude(r);
+	/* what only the namespace's users could see goes with it */
+	keep = conclude(r) && r->net;
 	r->vcpus = hweight64(vm->vcpu_ids);
 	r->memory = lodge_vm_memory(vm);
 	r->ended = ktime_get_real_ns();
