@@ -144,16 +144,17 @@ TEST(help)
 	char words[64];
 
 	EXPECT_EQ(vmctl("help"), CMD_OK);
+	/* one without help is another name for one before it */
 	for (c = cmds; c->name; c++)
-		EXPECT_TRUE(strstr(out, c->name) && strstr(out, c->help));
+		EXPECT_TRUE(!c->help || (strstr(out, c->name) && strstr(out, c->help)));
 	EXPECT_EQ(vmctl("--help"), CMD_OK);
 	EXPECT_TRUE(strstr(out, "usage: vmctl"));
 	for (c = cmds; c->name; c++) {
 		snprintf(words, sizeof(words), "%s --help", c->name);
 		EXPECT_EQ(vmctl(words), CMD_OK);
-		EXPECT_TRUE(!ran && !err[0] && strstr(out, c->help));
+		EXPECT_TRUE(!ran && !err[0] && strstr(out, help_of(c)));
 		snprintf(words, sizeof(words), "help %s", c->name);
 		EXPECT_EQ(vmctl(words), CMD_OK);
-		EXPECT_TRUE(!ran && !err[0] && strstr(out, c->help));
+		EXPECT_TRUE(!ran && !err[0] && strstr(out, help_of(c)));
 	}
 }
