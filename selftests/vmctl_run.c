@@ -52,6 +52,12 @@ PC_GUEST(modules, ".code32\n"
 	 "mov (%edi), %esi; mov 4(%edi), %ecx; movb $0, (%ecx); call 1f\n" PC_POWEROFF
 	 "1: lodsb; test %al, %al; jz 2f\n" PC_PUTC "jmp 1b\n"
 	 "2: mov $'\\n', %al\n" PC_PUTC "ret\n9: ud2");
+/* a letter for each of the first four PCI devices: 'a' + virtio's number, or '-' */
+PC_GUEST(devices, ".code32; mov $0x80000800, %ebx\n"
+	 "1: mov %ebx, %eax; mov $0xcf8, %dx; out %eax, %dx; mov $0xcfc, %dx; in %dx, %eax\n"
+	 "cmp $0x1af4, %ax; jne 2f; shr $16, %eax; sub $0x1040 - 'a', %eax; jmp 3f\n"
+	 "2: mov $'-', %al\n3:" PC_PUTC
+	 "add $0x800, %ebx; cmp $0x80002800, %ebx; jne 1b\n" PC_POWEROFF);
 /* firmware: tries to write to itself, then tells both from above and from below 1 MiB */
 PC_GUEST(firmware, ".code16\n"
 	 "1: movb $'X', %cs:0xf000 + 6f - 1b\n"
@@ -584,6 +590,53 @@ static bool mistake(const char *words, const char *image, int status, const char
 	return false;
 }
 
+/* An image of 1 MiB */
+static const char *image(const char *name)
+{
+	const char *path = file(name, "", "");
+
+	ASSERT_OK(truncate(path, 1 << 20));
+	return path;
+}
+
+TEST(disks)
+{
+	char words[200];
+	const char *path = image("disk");
+
+	EXPECT_EQ(run(FLAT32, guest(devices)), 0);
+	EXPECT_EQ(strcmp(c.text, "----"), 0);
+	snprintf(words, sizeof(words), FLAT32 "--rng --disk %s,serial=one -d %s,ro,queues=2", path,
+		 image("other"));
+	EXPECT_EQ(run(words, guest(devices)), 0);
+	EXPECT_EQ(strcmp(c.text, "cce-"), 0);
+	snprintf(words, sizeof(words), FLAT32 "--rng --disk %s,direct", path);
+	/* a tmpfs learnt it with Linux 6.6 */
+	if (run(words, guest(devices)))
+		EXPECT_TRUE(has(c.error, "its file system cannot do direct I/O"));
+	else
+		EXPECT_EQ(strcmp(c.text, "ce--"), 0);
+}
+
+TEST(disks_are_locked)
+{
+	char words[200];
+	const char *path = image("disk");
+	struct child first;
+
+	snprintf(words, sizeof(words), REAL "--disk %s", path);
+	start(words, guest(spins));
+	ASSERT_TRUE(child_expect(&c, "up", LONG));
+	first = c;
+	EXPECT_TRUE(mistake(words, guest(hello), 1, "another guest uses this image"));
+	snprintf(words, sizeof(words), REAL "--disk %s,ro", path);
+	EXPECT_TRUE(mistake(words, guest(hello), 1, "another guest writes to this image"));
+	kill(first.pid, SIGKILL);
+	EXPECT_EQ(child_end(&first, LONG), 128 + SIGKILL);
+	snprintf(words, sizeof(words), REAL "--disk %s,ro --disk %s,ro", path, path);
+	EXPECT_EQ(run(words, guest(hello)), 0);
+}
+
 TEST(mistakes)
 {
 	EXPECT_TRUE(mistake("", NULL, 2, "Name a kernel"));
@@ -603,6 +656,9 @@ TEST(mistakes)
 	EXPECT_TRUE(mistake("--thp --ksm", "x", 2, "exclude each other"));
 	EXPECT_TRUE(mistake("--firmware x", "x", 2, "--firmware"));
 	EXPECT_TRUE(mistake("--mem", NULL, 2, "wants SIZE"));
+	EXPECT_TRUE(mistake("--disk x,rw", "x", 2, "none of ro, direct"));
+	EXPECT_TRUE(mistake("--disk /nowhere", guest(hello), 1, "there is no such file"));
+	EXPECT_TRUE(mistake("--disk /dev/null", guest(hello), 1, "neither a file nor"));
 	EXPECT_TRUE(mistake("--nonsense", "x", 2, "no option --nonsense"));
 	EXPECT_TRUE(mistake("one", "two", 2, "no use for"));
 }
