@@ -45,6 +45,11 @@ static const char *file(const char *name, const char *start, const char *end)
 
 #define guest(name)	file(#name, name##_start, name##_end)
 
+/* One that has been written */
+#define guest_path(name)	(snprintf(path_of, sizeof(path_of), "%s/" #name, dir), path_of)
+
+static char path_of[64];
+
 static void launch(const char *words)
 {
 	static char line[1024];
@@ -541,6 +546,64 @@ TEST(detached)
 		EXPECT_TRUE(is(link, "/dev/null"));
 	}
 	EXPECT_EQ(vmctl("kill job"), 0);
+	teardown();
+}
+
+/* ---- users --------------------------------------------------------------- */
+
+static void be_user(const char *image)
+{
+	struct child waiter, run;
+	char words[160];
+
+	ASSERT_OK(setresuid(1000, 1000, 1000));
+	EXPECT_EQ(vmctl("list"), 0);
+	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_EQ(vmctl("kill roots"), 3);
+	start("-n mine", image);
+	EXPECT_EQ(vmctl("list -j"), 0);
+	EXPECT_TRUE(is(json_at(c.text, "vms.0.name"), "mine"));
+	EXPECT_TRUE(is(json_at(c.text, "vms.0.uid"), "1000"));
+	EXPECT_FALSE(json_at(c.text, "vms.1.name"));
+	EXPECT_EQ(vmctl("kill mine"), 0);
+	/* of a VM that leaves no record, too */
+	snprintf(words, sizeof(words), "run --flat 0x7c00 -n short %s", image);
+	launch(words);
+	ASSERT_TRUE(child_expect(&c, "spinning", LONG));
+	run = c;
+	launch("wait short");
+	waiter = c;
+	poll(NULL, 0, 500);
+	kill(run.pid, SIGTERM);
+	EXPECT_EQ(child_end(&run, LONG), 143);
+	EXPECT_EQ(child_end(&waiter, LONG), 143);
+	EXPECT_TRUE(is(waiter.text, "short\tsignal\t143\n"));
+}
+
+TEST(other_user)
+{
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	setup();
+	start("-n roots", guest(spins));
+	ASSERT_EQ(chmod(dir, 0755), 0);
+	ASSERT_EQ(stat("/dev/lodge", &st), 0);
+	ASSERT_EQ(chmod("/dev/lodge", 0666), 0);
+	pid = fork();
+	ASSERT_OK(pid);
+	if (!pid) {
+		be_user(guest_path(spins));
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	ASSERT_EQ(chmod("/dev/lodge", st.st_mode & 07777), 0);
+	EXPECT_EQ(vmctl("list mine roots -j"), 0);
+	EXPECT_TRUE(is(json_at(c.text, "vms.0.uid"), "1000"));
+	EXPECT_TRUE(is(json_at(c.text, "vms.0.state"), "ended"));
+	EXPECT_TRUE(is(json_at(c.text, "vms.1.state"), "running"));
 	teardown();
 }
 

@@ -426,7 +426,7 @@ int nl_listen(void)
 {
 	int group, err = open_socket();
 
-	if (err)
+	if (err || events)
 		return err;
 	events = connect_socket();
 	if (!events)
