@@ -22,7 +22,8 @@ enum cmd_status {
  * struct cmd_opt - an option of a command
  * @id: its short form, a letter; or a number of its own from 256 if it has none
  * @name: its long form
- * @arg: what its argument is called in the help, NULL if it takes none
+ * @arg: what its argument is called in the help, NULL if it takes none; one that begins with "["
+ *	may be left out
  * @help: one line
  *
  * Any option may be given several times; the command decides what that means.
@@ -37,7 +38,7 @@ struct cmd_opt {
 /**
  * struct cmd_value - an option that was given
  * @id: that of its struct cmd_opt
- * @value: its argument, NULL if it takes none
+ * @value: its argument, NULL if there is none
  */
 struct cmd_value {
 	int id;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "ctl.h"
@@ -69,6 +70,7 @@ static const struct cmd_opt run_opts[] = {
 	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
 	{ 'c', "cpus", "N", "processors (default 1)" },
 	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
+	{ RUN_NET, "net", "[OPTION,...]", "a network device; tap=NAME, mac=ADDRESS, mtu=N" },
 	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
 	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },
 	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
@@ -247,6 +249,11 @@ static int bad_option(const struct cmd *c, char **argv, bool missing)
 			 argv[optind - 1], c->name);
 }
 
+static bool is_optional(const struct cmd_opt *o)
+{
+	return o && o->arg && *o->arg == '[';
+}
+
 /* What getopt_long() wants to know, from the command's table */
 static void fill_options(const struct cmd *c, struct option *options, char *letters)
 {
@@ -257,12 +264,25 @@ static void fill_options(const struct cmd *c, struct option *options, char *lett
 	letters += sprintf(letters, ":h");
 	for (o = c->opts; o && o->id && n < MAX_OPTS; o++, n++) {
 		options[n] = (struct option){
-			o->name, o->arg ? required_argument : no_argument, NULL, o->id,
+			o->name, !o->arg ? no_argument : is_optional(o) ? optional_argument :
+			required_argument, NULL, o->id,
 		};
 		if (o->id < 256)
 			letters += sprintf(letters, "%c%s", o->id, o->arg ? ":" : "");
 	}
 	options[n] = (struct option){ 0 };
+}
+
+/* An argument that may be left out stands behind "=", or is the next word if that has one */
+static char *argument(const struct cmd_opt *o, int argc, char **argv)
+{
+	char *next = optind < argc ? argv[optind] : NULL;
+
+	if (!is_optional(o) || optarg || !next || *next == '-' || !strchr(next, '=') ||
+	    !access(next, F_OK))
+		return optarg;
+	optind++;
+	return next;
 }
 
 static int run_cmd(const struct cmd *c, bool json, int argc, char **argv)
@@ -292,7 +312,9 @@ static int run_cmd(const struct cmd *c, bool json, int argc, char **argv)
 		case ':':
 			return bad_option(c, argv, i == ':');
 		default:
-			args.values[args.nr_values++] = (struct cmd_value){ i, optarg };
+			args.values[args.nr_values++] = (struct cmd_value){
+				i, argument(find_opt(c, i), argc, argv),
+			};
 		}
 	}
 	args.argc = argc - optind;

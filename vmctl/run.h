@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "cmd.h"
 #include "disk.h"
+#include "net.h"
 #include "vm.h"
 
 /* Options without a letter */
@@ -24,6 +25,7 @@ enum run_option {
 	RUN_DEBUGCON,
 	RUN_STATS,
 	RUN_RNG,
+	RUN_NET,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
@@ -33,6 +35,7 @@ enum run_option {
 
 #define RUN_MAX_FILES	64
 #define RUN_MAX_DISKS	31
+#define RUN_MAX_NETS	31
 
 /**
  * struct run - what the command line asks for
@@ -43,6 +46,7 @@ enum run_option {
  * @initrd: initial RAM disks or modules
  * @nr_initrd: how many
  * @disk: disks, which @vm points to
+ * @net: network devices, likewise
  * @append: command line
  * @flat: the image is flat, and belongs at @flat_addr
  * @flat_addr: guest-physical
@@ -64,6 +68,7 @@ struct run {
 	struct boot_file initrd[RUN_MAX_FILES];
 	unsigned int nr_initrd;
 	struct disk disk[RUN_MAX_DISKS];
+	struct net net[RUN_MAX_NETS];
 	const char *append;
 	bool flat;
 	uint64_t flat_addr;

@@ -211,6 +211,13 @@ static int add_disk(struct run *r, const char *value)
 	return disk_parse(&r->disk[r->vm.nr_disks++], value);
 }
 
+static int add_net(struct run *r, const char *value)
+{
+	if (r->vm.nr_nets == RUN_MAX_NETS)
+		return cmd_error(CMD_USAGE, "more than %d network devices", RUN_MAX_NETS);
+	return net_parse(&r->net[r->vm.nr_nets++], value);
+}
+
 static int set_option(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -251,6 +258,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 	case RUN_DEBUGCON:
 		r->debugcon = v->value;
 		return CMD_OK;
+	case RUN_NET:
+		return add_net(r, v->value);
 	case RUN_RNG:
 		r->vm.rng = true;
 		return CMD_OK;
@@ -294,6 +303,7 @@ int run_parse(struct run *r, const struct cmd_args *args, bool detached)
 	r->vm.name = r->name;
 	r->vm.cpu_features = r->features;
 	r->vm.disks = r->disk;
+	r->vm.nets = r->net;
 	for (i = 0; i < args->nr_values; i++) {
 		status = set_option(r, &args->values[i]);
 		if (status)
@@ -397,5 +407,7 @@ int run_read_files(struct run *r)
 		status = read_file(&r->initrd[i]);
 	for (i = 0; i < r->vm.nr_disks && !status; i++)
 		status = disk_open(&r->disk[i]);
+	for (i = 0; i < r->vm.nr_nets && !status; i++)
+		status = net_open(&r->net[i], r->quiet);
 	return status;
 }

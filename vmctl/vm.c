@@ -137,6 +137,16 @@ static int add_disk(struct vm *vm, const struct disk *disk)
 	return add_device(vm, &d, disk->path);
 }
 
+static int add_net(struct vm *vm, const struct net *net)
+{
+	struct lodge_add_device d = {
+		.id = LODGE_DEVICE_NET, .fd = net->fd, .mtu = net->mtu,
+	};
+
+	memcpy(d.mac, net->mac, sizeof(d.mac));
+	return add_device(vm, &d, "a network device");
+}
+
 /* In the order of the command line, the disks first: the guest numbers them so */
 static int add_devices(struct vm *vm)
 {
@@ -145,6 +155,9 @@ static int add_devices(struct vm *vm)
 
 	for (i = 0; i < vm->config->nr_disks; i++)
 		if (add_disk(vm, &vm->config->disks[i]))
+			return -1;
+	for (i = 0; i < vm->config->nr_nets; i++)
+		if (add_net(vm, &vm->config->nets[i]))
 			return -1;
 	return vm->config->rng ? add_device(vm, &rng, "a random number generator") : 0;
 }

@@ -12,6 +12,7 @@
 
 #include "boot.h"
 #include "disk.h"
+#include "net.h"
 #include "guestmem.h"
 
 #define VM_MAX_CPUS	64
@@ -72,6 +73,8 @@ struct vcpu {
  * @nr_cpu_features: how many
  * @disks: open
  * @nr_disks: how many
+ * @nets: open
+ * @nr_nets: how many
  * @rng: a random number generator
  */
 struct vm_config {
@@ -83,6 +86,8 @@ struct vm_config {
 	unsigned int nr_cpu_features;
 	const struct disk *disks;
 	unsigned int nr_disks;
+	const struct net *nets;
+	unsigned int nr_nets;
 	bool rng;
 };
 

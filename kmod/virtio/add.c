@@ -13,13 +13,14 @@
 #include "add.h"
 #include "blk.h"
 #include "device.h"
+#include "net.h"
 #include "pci.h"
 #include "rng.h"
 
 /* What of struct lodge_add_device means something to a kind */
 #define TAKES_FD	BIT(0)
 #define TAKES_SERIAL	BIT(1)
-#define TAKES_MAC	BIT(2)
+#define TAKES_MAC	BIT(2)		/* and MTU */
 
 /**
  * struct kind - a kind of device
@@ -65,7 +66,23 @@ static struct lodge_virtio *create_blk(struct lodge_mem *mem, const char *name,
 	return dev;
 }
 
+static struct lodge_virtio *create_net(struct lodge_mem *mem, const char *name,
+				       const struct lodge_add_device *arg)
+{
+	struct lodge_net_config config = { .mtu = arg->mtu };
+	struct lodge_virtio *dev;
+
+	memcpy(config.mac, arg->mac, sizeof(config.mac));
+	config.file = fget(arg->fd);
+	if (!config.file)
+		return ERR_PTR(-EBADF);
+	dev = lodge_net_create(mem, name, &config);
+	fput(config.file);
+	return dev;
+}
+
 static const struct kind kinds[] = {
+	{ LODGE_DEVICE_NET, "net", 0, TAKES_FD | TAKES_MAC, 1, create_net },
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
 	  LODGE_MAX_QUEUES, create_blk },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
@@ -88,13 +105,13 @@ static bool is_zero(const u8 *bytes, size_t len)
 
 static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 {
-	if ((arg->flags & ~kind->flags) || arg->pad2 || !is_zero(arg->pad, sizeof(arg->pad)))
+	if ((arg->flags & ~kind->flags) || arg->pad2)
 		return false;
 	if (arg->slot >= LODGE_PCI_SLOTS || arg->queues > kind->max_queues)
 		return false;
 	return ((kind->takes & TAKES_FD) || arg->fd == -1) &&
 	       ((kind->takes & TAKES_SERIAL) || is_zero(arg->serial, sizeof(arg->serial))) &&
-	       ((kind->takes & TAKES_MAC) || is_zero(arg->mac, sizeof(arg->mac)));
+	       ((kind->takes & TAKES_MAC) || (is_zero(arg->mac, sizeof(arg->mac)) && !arg->mtu));
 }
 
 static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned int slot)

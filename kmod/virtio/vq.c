@@ -371,41 +371,81 @@ int lodge_vq_undo(struct lodge_vq *vq, const struct lodge_vq_chain *chain)
 
 /* ---- what the device has used -------------------------------------------- */
 
-static int push_split(struct lodge_vq *vq, u16 id, u32 written)
+static int push_split(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n)
 {
-	u64 entry = vq->s.device + RING_ENTRIES +
-		    (vq->used & (vq->s.size - 1)) * sizeof(struct vring_used_elem);
-	int err = put64(vq, entry, id | (u64)written << 32);
+	u64 ring = vq->s.device + RING_ENTRIES;
+	unsigned int i, at;
+	int err;
 
-	if (err)
-		return err;
-	/* the driver sees the entry, and what the device wrote, before the index */
+	for (i = 0; i < n; i++) {
+		at = (vq->used + i) & (vq->s.size - 1);
+		err = put64(vq, ring + at * sizeof(struct vring_used_elem),
+			    used[i].id | (u64)used[i].written << 32);
+		if (err)
+			return err;
+	}
+	/* the driver sees the entries, and what the device wrote, before the index */
 	smp_wmb();
-	err = put16(vq, vq->s.device + RING_IDX, vq->used + 1);
+	err = put16(vq, vq->s.device + RING_IDX, vq->used + n);
 	if (!err)
-		vq->used++;
+		vq->used += n;
 	return err;
 }
 
-static int push_packed(struct lodge_vq *vq, const struct lodge_vq_chain *chain, u32 written)
+/* Length, ID and flags: one aligned word */
+static u64 packed_entry(const struct lodge_vq *vq, const struct lodge_vq_used *used)
 {
-	u16 flags = (written ? VRING_DESC_F_WRITE : 0) | (vq->used_wrap ? AVAIL | USED : 0);
-	int err;
+	u16 flags = (used->written ? VRING_DESC_F_WRITE : 0) | (vq->used_wrap ? AVAIL | USED : 0);
 
-	/* the data before the flags; length, ID and flags are one aligned word */
-	smp_wmb();
-	err = put64(vq, vq->s.desc + vq->used * DESC_SIZE + PACKED_LEN,
-		    written | (u64)chain->id << 32 | (u64)flags << 48);
-	if (err)
-		return err;
-	vq->used += chain->slots;
+	return used->written | (u64)used->id << 32 | (u64)flags << 48;
+}
+
+static void advance_used(struct lodge_vq *vq, u16 slots)
+{
+	vq->used += slots;
 	if (vq->used >= vq->s.size) {
 		vq->used -= vq->s.size;
 		vq->used_wrap = !vq->used_wrap;
 		/* stays as far behind; may become negative, as differences are mod 2^16 */
 		vq->signalled -= vq->s.size;
 	}
-	return 0;
+}
+
+/* The first last: the driver does not look at those behind it before */
+static int push_packed(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n)
+{
+	u64 first = vq->s.desc + vq->used * DESC_SIZE + PACKED_LEN, entry = packed_entry(vq, used);
+	unsigned int i;
+	int err;
+
+	advance_used(vq, used[0].slots);
+	for (i = 1; i < n; i++) {
+		err = put64(vq, vq->s.desc + vq->used * DESC_SIZE + PACKED_LEN,
+			    packed_entry(vq, &used[i]));
+		if (err)
+			return err;
+		advance_used(vq, used[i].slots);
+	}
+	/* what the device wrote before the flags */
+	smp_wmb();
+	return put64(vq, first, entry);
+}
+
+/**
+ * lodge_vq_push_all() - give chains back to the driver, which sees all of them or none
+ * @vq: as for lodge_vq_pop(), which gave them; not restarted since
+ * @used: they
+ * @n: how many, 1 at least
+ *
+ * Does not tell the driver: see lodge_vq_wants_interrupt().  May sleep.
+ *
+ * Return: 0; -EFAULT with @vq broken; -EIO if it was.
+ */
+int lodge_vq_push_all(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n)
+{
+	if (vq->broken)
+		return -EIO;
+	return vq->s.packed ? push_packed(vq, used, n) : push_split(vq, used, n);
 }
 
 /**
@@ -420,10 +460,11 @@ static int push_packed(struct lodge_vq *vq, const struct lodge_vq_chain *chain, 
  */
 int lodge_vq_push(struct lodge_vq *vq, const struct lodge_vq_chain *chain, u32 written)
 {
-	if (vq->broken)
-		return -EIO;
-	return vq->s.packed ? push_packed(vq, chain, written) :
-			      push_split(vq, chain->id, written);
+	const struct lodge_vq_used used = {
+		.id = chain->id, .slots = chain->slots, .written = written,
+	};
+
+	return lodge_vq_push_all(vq, &used, 1);
 }
 
 /* Has the ring gone past @event on its way from @old to @new? */

@@ -86,9 +86,22 @@ struct lodge_vq_chain {
 	struct iovec iov[LODGE_VQ_MAX_IOV];
 };
 
+/**
+ * struct lodge_vq_used - a chain that is given back
+ * @id: lodge_vq_chain.id
+ * @slots: lodge_vq_chain.slots
+ * @written: bytes that were written, from the first writable one on
+ */
+struct lodge_vq_used {
+	u16 id;
+	u16 slots;
+	u32 written;
+};
+
 int lodge_vq_start(struct lodge_vq *vq, struct lodge_mem *mem, const struct lodge_vq_setup *setup);
 int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain);
 int lodge_vq_push(struct lodge_vq *vq, const struct lodge_vq_chain *chain, u32 written);
+int lodge_vq_push_all(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n);
 int lodge_vq_undo(struct lodge_vq *vq, const struct lodge_vq_chain *chain);
 int lodge_vq_wants_interrupt(struct lodge_vq *vq);
 void lodge_vq_disable_kicks(struct lodge_vq *vq);

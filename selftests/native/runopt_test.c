@@ -10,6 +10,7 @@
 #include "../../vmctl/runopt.c"
 #include "../../vmctl/cpufeature.c"
 #include "../../vmctl/disk.c"
+#include "../../vmctl/net.c"
 #include "../../vmctl/console.c"
 #include "../lib/ktap.c"
 
@@ -134,6 +135,32 @@ TEST(mistakes)
 	EXPECT_TRUE(refuses(RUN_FIRMWARE, "rom", "starts the firmware alone"));
 	EXPECT_EQ(parse_these("x", RUN_THP, NULL, RUN_KSM, NULL, 0), CMD_USAGE);
 	EXPECT_EQ(parse_these("x", RUN_HUGETLB, NULL, 'm', "3M", 0), CMD_USAGE);
+}
+
+TEST(networks)
+{
+	ASSERT_EQ(parse_these("x", RUN_NET, NULL, RUN_NET, "tap=a", RUN_NET,
+			      "mac=52:54:0:12:34:ff,mtu=9000,tap=abcdefghijklmno", 0), 0);
+	EXPECT_EQ(r.vm.nr_nets, 3u);
+	EXPECT_TRUE(r.vm.nets == r.net && !r.net[0].tap && r.net[0].fd < 0 && !r.net[0].mtu);
+	EXPECT_EQ(strcmp(r.net[1].tap, "a"), 0);
+	EXPECT_EQ(strcmp(r.net[2].tap, "abcdefghijklmno"), 0);
+	EXPECT_EQ(memcmp(r.net[2].mac, "\x52\x54\0\x12\x34\xff", 6), 0);
+	EXPECT_EQ(r.net[2].mtu, 9000);
+	EXPECT_TRUE(refuses(RUN_NET, "", "is none of tap"));
+	EXPECT_TRUE(refuses(RUN_NET, "tap=a,", "is none of tap"));
+	EXPECT_TRUE(refuses(RUN_NET, "tap=", "1 to 15"));
+	EXPECT_TRUE(refuses(RUN_NET, "tap=abcdefghijklmnop", "1 to 15"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=52:54:00:12:34", "an address as"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=52:54:00:12:34:56:78", "an address as"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=52:54:00:12:34:056", "an address as"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=52:54:00:12:34:-1", "an address as"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=52:54:00:12:34:", "an address as"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=53:54:00:12:34:56", "single device"));
+	EXPECT_TRUE(refuses(RUN_NET, "mac=0:0:0:0:0:0", "is no address"));
+	EXPECT_TRUE(refuses(RUN_NET, "mtu=67", "from 68 to 65535"));
+	EXPECT_TRUE(refuses(RUN_NET, "mtu=65536", "from 68 to 65535"));
+	EXPECT_TRUE(refuses(RUN_NET, "mtu=1500x", "from 68 to 65535"));
 }
 
 /* One file each, several with commas, arguments behind a space, and names that look like both */

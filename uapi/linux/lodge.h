@@ -314,6 +314,7 @@ struct lodge_vm_end {
 };
 
 /* struct lodge_add_device.id: as virtio numbers devices */
+#define LODGE_DEVICE_NET	1
 #define LODGE_DEVICE_BLOCK	2
 #define LODGE_DEVICE_RNG	4
 
@@ -329,10 +330,12 @@ struct lodge_vm_end {
  * @id: LODGE_DEVICE_*
  * @flags: LODGE_DEVICE_*, those of this kind
  * @slot: PCI device number, 1 to 31, or 0 for the first free one
- * @fd: what is behind it: a block device or file; -1 for kinds that have nothing
+ * @fd: what is behind it: block: a block device or file; net: a tap, open for reading and
+ *	writing, with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR and TUNSETVNETHDRSZ 12; -1 for kinds that
+ *	have nothing
  * @queues: how many that carry requests, LODGE_MAX_QUEUES at most; 0: one
- * @mac: zero
- * @pad: zero
+ * @mac: net: the guest's address, one is made up if it is zero
+ * @mtu: net: bytes, 68 at least, that the guest is told of; 0: it is not
  * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
  * @pad2: zero
  *
@@ -347,7 +350,7 @@ struct lodge_add_device {
 	__s32 fd;
 	__u32 queues;
 	__u8 mac[6];
-	__u8 pad[2];
+	__u16 mtu;
 	__u8 serial[LODGE_SERIAL_LEN];
 	__u32 pad2;
 };

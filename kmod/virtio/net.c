@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * net.c - virtio-net: a tap of the host as a network device (virtio 1.2, 5.1)
+ *
+ *	driver's frame -> pop -> net_tap.c -> the tap's socket -> the host's network
+ *
+ * and back.  Offloads are the tap's: its header is ours.
+ */
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/file.h>
+#include <linux/if_tun.h>
+#include <linux/nospec.h>
+#include <linux/virtio_ids.h>
+
+#include "../alloc.h"
+#include "net.h"
+#include "net_tap.h"
+
+#define QUEUE_SIZE	256
+#define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
+
+#define GUEST_OFFLOADS	(BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) | BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
+			 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | \
+			 BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+
+/* ---- configuration ------------------------------------------------------- */
+
+static void read_config(struct lodge_virtio *dev, u32 offset, void *buf, u32 len)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	memset(buf, 0, len);
+	if (offset >= CONFIG_LEN)
+		return;
+	offset = array_index_nospec(offset, CONFIG_LEN);
+	memcpy(buf, (u8 *)&net->config + offset, min_t(u32, len, CONFIG_LEN - offset));
+}
+
+/**
+ * lodge_net_set_mac - the device's address is another one
+ * @net: the device; lodge_virtio.lock not held
+ * @mac: from now on
+ */
+void lodge_net_set_mac(struct lodge_net *net, const u8 *mac)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&net->dev.lock, flags);
+	memcpy(net->config.mac, mac, ETH_ALEN);
+	raw_spin_unlock_irqrestore(&net->dev.lock, flags);
+}
+
+/**
+ * lodge_net_set_link - the cable
+ * @net: the device; lodge_virtio.lock not held
+ * @up: there is a tap at its other end
+ */
+void lodge_net_set_link(struct lodge_net *net, bool up)
+{
+	__virtio16 status = (__force __virtio16)cpu_to_le16(up ? VIRTIO_NET_S_LINK_UP : 0);
+	unsigned long flags;
+	bool changed;
+
+	raw_spin_lock_irqsave(&net->dev.lock, flags);
+	changed = net->config.status != status;
+	net->config.status = status;
+	raw_spin_unlock_irqrestore(&net->dev.lock, flags);
+	if (changed)
+		lodge_virtio_config_changed(&net->dev);
+}
+
+/* ---- the worker ---------------------------------------------------------- */
+
+static bool kick(struct lodge_virtio *dev, unsigned int queue)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+	struct lodge_vq *vq = &dev->queue[queue].vq;
+	const struct cred *cred = override_creds(net->file->f_cred);
+	unsigned int pushed = 0;
+	int ret;
+
+	lodge_vq_disable_kicks(vq);
+	if (queue == LODGE_NET_RX)
+		ret = lodge_net_tap_receive(net, &pushed);
+	else if (queue == LODGE_NET_TX)
+		ret = lodge_net_tap_send(net, &pushed);
+	else
+		ret = lodge_net_ctl_serve(net, &pushed);
+	if (pushed && lodge_vq_wants_interrupt(vq) == 1)
+		lodge_virtio_interrupt(dev, queue);
+	revert_creds(cred);
+	if (ret < 0 || vq->broken)
+		lodge_virtio_needs_reset(dev);
+	return ret > 0;
+}
+
+/* What was commanded stays if it is another queue that was reset */
+static int start(struct lodge_virtio *dev)
+{
+	const struct lodge_virtio_queue *ctl = &dev->queue[LODGE_NET_CTL];
+	struct lodge_net *net = lodge_net_of(dev);
+
+	if (!ctl->running || !ctl->vq.signalled_valid) {
+		lodge_net_ctl_reset(net);
+		lodge_net_tap_offload(net, dev->driver_features);
+	}
+	lodge_net_tap_start(net);
+	return 0;
+}
+
+static void stop(struct lodge_virtio *dev)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	lodge_net_tap_stop(net);
+	if (READ_ONCE(dev->resetting))
+		lodge_net_set_mac(net, net->mac);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void destroy(struct lodge_virtio *dev)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	fput(net->file);
+	kvfree(net);
+}
+
+static const struct lodge_virtio_ops net_ops = {
+	.id = VIRTIO_ID_NET,
+	.config_len = CONFIG_LEN,
+	.features = BIT_ULL(VIRTIO_NET_F_MAC) | BIT_ULL(VIRTIO_NET_F_STATUS) |
+		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_NET_F_CSUM) |
+		    BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | BIT_ULL(VIRTIO_NET_F_HOST_TSO6) |
+		    BIT_ULL(VIRTIO_NET_F_HOST_ECN) | BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+		    BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) |
+		    BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR),
+	.start = start,
+	.stop = stop,
+	.kick = kick,
+	.read_config = read_config,
+	.destroy = destroy,
+};
+
+static void fill_config(struct lodge_net *net, const struct lodge_net_config *config)
+{
+	memcpy(net->mac, config->mac, ETH_ALEN);
+	if (is_zero_ether_addr(net->mac))
+		eth_random_addr(net->mac);
+	memcpy(net->config.mac, net->mac, ETH_ALEN);
+	net->config.status = (__force __virtio16)cpu_to_le16(VIRTIO_NET_S_LINK_UP);
+	net->config.max_virtqueue_pairs = (__force __virtio16)cpu_to_le16(1);
+	net->config.mtu = (__force __virtio16)cpu_to_le16(config->mtu);
+}
+
+/**
+ * lodge_net_create() - a network device
+ * @mem: the VM's memory, that of the calling process
+ * @name: of the worker
+ * @config: what kind; copied, with a reference of its own to the file
+ *
+ * Return: the device, for lodge_virtio_destroy(), or an ERR_PTR: -EINVAL if the file is no
+ * tap, or @config has an address of many or an MTU below 68, -EBADFD if the tap is not attached
+ * to a device, -EBADF if it is not open for reading and writing, -ENOMEM, or what
+ * lodge_virtio_init() returned.
+ */
+struct lodge_virtio *lodge_net_create(struct lodge_mem *mem, const char *name,
+				      const struct lodge_net_config *config)
+{
+	struct lodge_net *net;
+	int err;
+
+	if (is_multicast_ether_addr(config->mac) || (config->mtu && config->mtu < ETH_MIN_MTU))
+		return ERR_PTR(-EINVAL);
+	net = lodge_alloc_large(sizeof(*net), GFP_KERNEL_ACCOUNT);
+	if (!net)
+		return ERR_PTR(-ENOMEM);
+	err = lodge_net_tap_init(net, config->file);
+	if (err)
+		goto err_free;
+	fill_config(net, config);
+	err = lodge_virtio_init(&net->dev, &net_ops, mem, LODGE_NET_QUEUES, QUEUE_SIZE, name);
+	if (err)
+		goto err_put;
+	if (net->offloads)
+		net->dev.features |= GUEST_OFFLOADS;
+	if (config->mtu)
+		net->dev.features |= BIT_ULL(VIRTIO_NET_F_MTU);
+	return &net->dev;
+
+err_put:
+	fput(net->file);
+err_free:
+	kvfree(net);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LODGE_VIRTIO_NET_H
+#define LODGE_VIRTIO_NET_H
+
+#include <linux/if_ether.h>
+#include <linux/types.h>
+
+struct file;
+struct lodge_mem;
+struct lodge_virtio;
+
+/**
+ * struct lodge_net_config - a network device
+ * @file: a tap: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, headers of 12 bytes (TUNSETVNETHDRSZ)
+ * @mac: address; one is made up if it is zero
+ * @mtu: bytes that the driver is told of; 0: it is told nothing
+ */
+struct lodge_net_config {
+	struct file *file;
+	u8 mac[ETH_ALEN];
+	u16 mtu;
+};
+
+struct lodge_virtio *lodge_net_create(struct lodge_mem *mem, const char *name,
+				      const struct lodge_net_config *config);
+
+#endif /* LODGE_VIRTIO_NET_H */

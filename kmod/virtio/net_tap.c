@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * net_tap.c - a network device's frames, to and from the socket of a tap
+ *
+ * The tap takes and gives frames with the virtio header in front, and checks what it says
+ * of checksums and segments.  Frames go straight between the tap and the owner's memory.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/if_tun.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+
+#include "../mem.h"
+#include "net_tap.h"
+
+#define BATCH		64	/* frames before another queue gets its turn */
+
+/* Segments of a frame have 64 KiB together */
+#define MAX_FRAME	(SZ_64K + 2 * VLAN_ETH_HLEN)
+
+#define OFFLOADS	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+
+static struct lodge_vq *vq_of(struct lodge_net *net, unsigned int queue)
+{
+	return &net->dev.queue[queue].vq;
+}
+
+/* ---- from driver to tap -------------------------------------------------- */
+
+/* Arms the wake-up if it is not */
+static bool is_writable(struct lodge_net *net)
+{
+	return vfs_poll(net->file, NULL) & (EPOLLOUT | EPOLLERR);
+}
+
+/* Return: 0, the frame has been sent or lost; -EAGAIN, it has to wait. */
+static int send_frame(struct lodge_net *net, const struct lodge_vq_chain *chain)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+
+	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME)
+		return 0;
+	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
+	return net->sock->ops->sendmsg(net->sock, &msg, chain->out_len) == -EAGAIN ? -EAGAIN : 0;
+}
+
+/**
+ * lodge_net_tap_send - send what the driver has put into the transmit queue
+ * @net: the device, started; the worker calls, with the owner's mm
+ * @pushed: buffers that were given back are added
+ *
+ * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
+ * broken the rules.
+ */
+int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed)
+{
+	struct lodge_vq *vq = vq_of(net, LODGE_NET_TX);
+	struct lodge_vq_chain *chain = &net->chain;
+	int i, ret;
+
+	for (i = 0; i < BATCH; i++) {
+		ret = lodge_vq_pop(vq, chain);
+		if (ret <= 0)
+			return ret ?: lodge_vq_enable_kicks(vq);
+		if (chain->in_len || chain->out_len < LODGE_NET_HDR)
+			return -EINVAL;
+		if (send_frame(net, chain)) {
+			ret = lodge_vq_undo(vq, chain);
+			return ret ?: is_writable(net);
+		}
+		ret = lodge_vq_push(vq, chain, 0);
+		if (ret)
+			return ret;
+		++*pushed;
+	}
+	return 1;
+}
+
+/* ---- from tap to driver -------------------------------------------------- */
+
+/* Return: 0, or -EMSGSIZE if the chain has too many pieces beside what there is. */
+static int keep(struct lodge_net_buffers *b, const struct lodge_vq_chain *chain)
+{
+	if (b->nr_iov + chain->nr_in > LODGE_NET_IOV)
+		return -EMSGSIZE;
+	memcpy(&b->iov[b->nr_iov], chain->iov, chain->nr_in * sizeof(chain->iov[0]));
+	memcpy(&b->gpa[b->nr_iov], chain->gpa, chain->nr_in * sizeof(chain->gpa[0]));
+	b->nr_iov += chain->nr_in;
+	b->head[b->nr] = (struct lodge_vq_used){ .id = chain->id, .slots = chain->slots };
+	b->size[b->nr++] = chain->in_len;
+	b->len += chain->in_len;
+	return 0;
+}
+
+/*
+ * Have buffers for so many bytes.
+ * Return: 1; 0, the driver has too few; -EMSGSIZE, they are too small; else negative, the
+ * driver has broken the rules.
+ */
+static int gather(struct lodge_net *net, struct lodge_vq *vq, u32 need)
+{
+	unsigned int most = lodge_virtio_has(&net->dev, VIRTIO_NET_F_MRG_RXBUF) ?
+			    LODGE_NET_HEADS : 1;
+	struct lodge_vq_chain *chain = &net->chain;
+	int ret;
+
+	while (net->rx.len < need) {
+		if (net->rx.nr == most)
+			return -EMSGSIZE;
+		ret = lodge_vq_pop(vq, chain);
+		if (ret <= 0)
+			return ret;
+		if (chain->out_len || !chain->in_len)
+			return -EINVAL;
+		ret = keep(&net->rx, chain);
+		if (ret)
+			return lodge_vq_undo(vq, chain) ?: ret;
+	}
+	return 1;
+}
+
+/* The first buffers, with the pieces they have, are used; the rest move up. */
+static void forget(struct lodge_net_buffers *b, unsigned int nr)
+{
+	unsigned int i, pieces = 0;
+	u64 len = 0, seen = 0;
+
+	for (i = 0; i < nr; i++)
+		len += b->size[i];
+	while (seen < len)
+		seen += b->iov[pieces++].iov_len;
+	b->nr -= nr;
+	b->nr_iov -= pieces;
+	b->len -= len;
+	memmove(b->head, b->head + nr, b->nr * sizeof(b->head[0]));
+	memmove(b->size, b->size + nr, b->nr * sizeof(b->size[0]));
+	memmove(b->gpa, b->gpa + pieces, b->nr_iov * sizeof(b->gpa[0]));
+	memmove(b->iov, b->iov + pieces, b->nr_iov * sizeof(b->iov[0]));
+}
+
+static void log_written(struct lodge_vq *vq, const struct lodge_net_buffers *b, u32 len)
+{
+	unsigned int i;
+	size_t n;
+
+	for (i = 0; len; i++, len -= n) {
+		n = min_t(size_t, len, b->iov[i].iov_len);
+		lodge_mem_log(vq->mem, b->gpa[i], n);
+	}
+}
+
+/* The tap leaves it out; it is 1 also where buffers are not merged (5.1.6.4.1). */
+static bool put_nr_buffers(struct lodge_net_buffers *b, u16 nr)
+{
+	__le16 le = cpu_to_le16(nr);
+	struct iov_iter iter;
+
+	iov_iter_init(&iter, ITER_DEST, b->iov, b->nr_iov, LODGE_NET_HDR);
+	iov_iter_advance(&iter, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
+	return copy_to_iter(&le, sizeof(le), &iter) == sizeof(le);
+}
+
+/* A frame lies in the first buffers. Return: how many were used, negative if broken. */
+static int deliver(struct lodge_net *net, struct lodge_vq *vq, u32 len)
+{
+	struct lodge_net_buffers *b = &net->rx;
+	unsigned int nr = 0;
+	u32 rest = len;
+	int err;
+
+	for (; rest; nr++) {
+		b->head[nr].written = min(rest, b->size[nr]);
+		rest -= b->head[nr].written;
+	}
+	if (!put_nr_buffers(b, nr))
+		return 0;
+	log_written(vq, b, len);
+	err = lodge_vq_push_all(vq, b->head, nr);
+	if (err)
+		return err;
+	forget(b, nr);
+	return nr;
+}
+
+static bool is_wanted(struct lodge_net *net, u32 len)
+{
+	u8 start[VLAN_ETH_HLEN];
+	size_t n = min_t(size_t, len - LODGE_NET_HDR, sizeof(start));
+	struct iov_iter iter;
+
+	iov_iter_init(&iter, ITER_SOURCE, net->rx.iov, net->rx.nr_iov, LODGE_NET_HDR + n);
+	iov_iter_advance(&iter, LODGE_NET_HDR);
+	return copy_from_iter_full(start, n, &iter) && lodge_net_ctl_wants(net, start, n);
+}
+
+/*
+ * The frame is another one than was looked at if somebody else reads from the tap.
+ * Return: buffers used, 0 if the frame is lost, negative if the driver has broken the rules.
+ */
+static int receive_frame(struct lodge_net *net, struct lodge_vq *vq, u32 room)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	int len;
+
+	iov_iter_init(&msg.msg_iter, ITER_DEST, net->rx.iov, net->rx.nr_iov, room);
+	len = net->sock->ops->recvmsg(net->sock, &msg, room, MSG_DONTWAIT | MSG_TRUNC);
+	if (len < (int)(LODGE_NET_HDR + ETH_HLEN) || (u32)len > room || !is_wanted(net, len))
+		return 0;
+	return deliver(net, vq, len);
+}
+
+/* It fits nowhere */
+static void drop_frame(struct lodge_net *net)
+{
+	u8 none[LODGE_NET_HDR];
+	struct kvec vec = { .iov_base = none, .iov_len = sizeof(none) };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, sizeof(none));
+	net->sock->ops->recvmsg(net->sock, &msg, sizeof(none), MSG_DONTWAIT | MSG_TRUNC);
+}
+
+/**
+ * lodge_net_tap_receive - put what has come into the receive queue
+ * @net: the device, started; the worker calls, with the owner's mm
+ * @pushed: buffers that were used are added
+ *
+ * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
+ * broken the rules.
+ */
+int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed)
+{
+	struct lodge_vq *vq = vq_of(net, LODGE_NET_RX);
+	int i, len, ret;
+
+	lodge_net_set_link(net, !(READ_ONCE(net->sock->sk->sk_shutdown) & RCV_SHUTDOWN));
+	for (i = 0; i < BATCH; i++) {
+		len = net->sock->ops->peek_len(net->sock);
+		if (len <= 0)
+			return 0;
+		ret = len > MAX_FRAME ? -EMSGSIZE : gather(net, vq, LODGE_NET_HDR + len);
+		if (!ret) {
+			ret = lodge_vq_enable_kicks(vq);
+			if (ret <= 0)
+				return ret;
+			continue;
+		}
+		if (ret == -EMSGSIZE) {
+			drop_frame(net);
+			continue;
+		}
+		if (ret > 0)
+			ret = receive_frame(net, vq, LODGE_NET_HDR + len);
+		if (ret < 0)
+			return ret;
+		*pushed += ret;
+	}
+	return 1;
+}
+
+/* ---- the tap ------------------------------------------------------------- */
+
+/* Any context: the tap holds its lock. */
+static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct lodge_net *net = container_of(wait, struct lodge_net, wait);
+	__poll_t events = key_to_poll(key);
+
+	if (!events || events & ~EPOLLOUT)
+		lodge_virtio_wake(&net->dev, LODGE_NET_RX);
+	if (!events || events & EPOLLOUT)
+		lodge_virtio_wake(&net->dev, LODGE_NET_TX);
+	return 0;
+}
+
+static void add_wait(struct file *file, wait_queue_head_t *head, poll_table *table)
+{
+	struct lodge_net *net = container_of(table, struct lodge_net, table);
+
+	if (net->head)
+		return;
+	net->head = head;
+	add_wait_queue(head, &net->wait);
+}
+
+/**
+ * lodge_net_tap_start - have the tap wake the worker
+ * @net: the device; the worker calls
+ */
+void lodge_net_tap_start(struct lodge_net *net)
+{
+	vfs_poll(net->file, &net->table);
+}
+
+/**
+ * lodge_net_tap_stop - the tap wakes nobody any more, and the driver has its buffers back
+ * @net: the device; the worker calls
+ */
+void lodge_net_tap_stop(struct lodge_net *net)
+{
+	struct lodge_net_buffers *b = &net->rx;
+
+	if (net->head)
+		remove_wait_queue(net->head, &net->wait);
+	net->head = NULL;
+	while (b->nr) {
+		net->chain.slots = b->head[--b->nr].slots;
+		lodge_vq_undo(vq_of(net, LODGE_NET_RX), &net->chain);
+	}
+	b->nr_iov = 0;
+	b->len = 0;
+}
+
+static int set_offload(struct file *file, u32 flags)
+{
+	return file->f_op->unlocked_ioctl(file, TUNSETOFFLOAD, flags);
+}
+
+/**
+ * lodge_net_tap_offload - what frames may leave to the driver
+ * @net: the device; the worker calls
+ * @features: VIRTIO_NET_F_GUEST_*, a bit each; others mean nothing
+ *
+ * Return: 0, or what the tap says.
+ */
+int lodge_net_tap_offload(struct lodge_net *net, u64 features)
+{
+	u32 flags = 0;
+
+	if (features & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4))
+		flags |= TUN_F_TSO4;
+	if (features & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6))
+		flags |= TUN_F_TSO6;
+	/* none without those that it is an addition to (5.1.3.1) */
+	if (flags && (features & BIT_ULL(VIRTIO_NET_F_GUEST_ECN)))
+		flags |= TUN_F_TSO_ECN;
+	flags = features & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) ? flags | TUN_F_CSUM : 0;
+	return set_offload(net->file, flags & net->offloads);
+}
+
+/* The module can do without tun, which is there where somebody has a tap open */
+static struct socket *socket_of(struct file *file)
+{
+	struct socket *(*get)(struct file *file) = symbol_get(tun_get_socket);
+	struct socket *sock = ERR_PTR(-EINVAL);
+
+	if (get) {
+		sock = get(file);
+		symbol_put(tun_get_socket);
+	}
+	return sock;
+}
+
+/**
+ * lodge_net_tap_init - the tap of a device
+ * @net: new
+ * @file: what is to be one
+ *
+ * Return: 0 with a reference to the file, -EINVAL if it is no tap, -EBADF if it is not open
+ * for reading and writing, -EBADFD if it is attached to no device.
+ */
+int lodge_net_tap_init(struct lodge_net *net, struct file *file)
+{
+	int err;
+
+	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	net->sock = socket_of(file);
+	if (IS_ERR(net->sock))
+		return PTR_ERR(net->sock);
+	if (!net->sock->ops->peek_len)
+		return -EINVAL;
+	net->offloads = OFFLOADS;
+	err = set_offload(file, OFFLOADS);
+	if (err == -EINVAL) {
+		net->offloads = 0;
+		err = set_offload(file, 0);
+	}
+	if (err)
+		return err;
+	net->file = get_file(file);
+	init_waitqueue_func_entry(&net->wait, woken);
+	init_poll_funcptr(&net->table, add_wait);
+	return 0;
+}

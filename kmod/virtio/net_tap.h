@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * net_tap.h - a network device, between its registers (net.c), its frames (net_tap.c) and the
+ * control queue (net_ctl.c)
+ */
+#ifndef LODGE_VIRTIO_NET_TAP_H
+#define LODGE_VIRTIO_NET_TAP_H
+
+#include <linux/bitmap.h>
+#include <linux/if_ether.h>
+#include <linux/if_vlan.h>
+#include <linux/poll.h>
+#include <linux/virtio_net.h>
+#include <linux/wait.h>
+
+#include "device.h"
+
+struct file;
+struct socket;
+
+/* Queues of a device with one pair (virtio 1.2, 5.1.2) */
+#define LODGE_NET_RX		0
+#define LODGE_NET_TX		1
+#define LODGE_NET_CTL		2
+#define LODGE_NET_QUEUES	3
+
+/* Before each frame; of this length once VIRTIO_F_VERSION_1 is accepted (5.1.6.1) */
+#define LODGE_NET_HDR		sizeof(struct virtio_net_hdr_mrg_rxbuf)
+
+#define LODGE_NET_HEADS		64	/* buffers that one frame may be spread over */
+#define LODGE_NET_IOV		(2 * LODGE_VQ_MAX_IOV)
+#define LODGE_NET_MACS		64	/* of the address table; with more, all are let in */
+
+/**
+ * struct lodge_net_buffers - buffers for frames to come, from the receive queue
+ * @nr: buffers
+ * @nr_iov: their pieces
+ * @len: their bytes
+ * @head: each as it will be used
+ * @size: of each, in bytes
+ * @gpa: guest-physical address of each piece
+ * @iov: addresses of the pieces in the owner's memory
+ *
+ * Those that the frame at hand does not fill are for the next.
+ */
+struct lodge_net_buffers {
+	unsigned int nr;
+	unsigned int nr_iov;
+	u64 len;
+	struct lodge_vq_used head[LODGE_NET_HEADS];
+	u32 size[LODGE_NET_HEADS];
+	u64 gpa[LODGE_NET_IOV];
+	struct iovec iov[LODGE_NET_IOV];
+};
+
+/**
+ * struct lodge_net_filter - which frames the driver wants (5.1.6.5.1 to 5.1.6.5.3)
+ * @mode: a bit for each VIRTIO_NET_CTRL_RX_* that is on
+ * @mac: the device's address
+ * @overflow: @table was too small: all addresses are wanted
+ * @nr: how many there are in @table
+ * @table: other addresses, of one or many
+ * @vlan: a bit for each VLAN
+ */
+struct lodge_net_filter {
+	unsigned long mode;
+	u8 mac[ETH_ALEN];
+	bool overflow;
+	unsigned int nr;
+	u8 table[LODGE_NET_MACS][ETH_ALEN];
+	DECLARE_BITMAP(vlan, VLAN_N_VID);
+};
+
+/**
+ * struct lodge_net - a network device
+ * @dev: the device; its lock guards @config
+ * @file: the tap [I]
+ * @sock: its socket [I]
+ * @table: for vfs_poll()
+ * @wait: on the socket while the device runs
+ * @head: where @wait is, or NULL
+ * @offloads: TUN_F_* that the tap takes [I]
+ * @mac: address after a reset [I]
+ * @config: configuration space
+ * @filter: the worker's
+ * @rx: the worker's
+ * @chain: the request at hand; the worker's
+ */
+struct lodge_net {
+	struct lodge_virtio dev;
+	struct file *file;
+	struct socket *sock;
+	poll_table table;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *head;
+	u32 offloads;
+	u8 mac[ETH_ALEN];
+	struct virtio_net_config config;
+	struct lodge_net_filter filter;
+	struct lodge_net_buffers rx;
+	struct lodge_vq_chain chain;
+};
+
+static inline struct lodge_net *lodge_net_of(struct lodge_virtio *dev)
+{
+	return container_of(dev, struct lodge_net, dev);
+}
+
+/* net.c */
+void lodge_net_set_mac(struct lodge_net *net, const u8 *mac);
+void lodge_net_set_link(struct lodge_net *net, bool up);
+
+/* net_tap.c */
+int lodge_net_tap_init(struct lodge_net *net, struct file *file);
+void lodge_net_tap_start(struct lodge_net *net);
+void lodge_net_tap_stop(struct lodge_net *net);
+int lodge_net_tap_offload(struct lodge_net *net, u64 features);
+int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed);
+int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed);
+
+/* net_ctl.c */
+void lodge_net_ctl_reset(struct lodge_net *net);
+int lodge_net_ctl_serve(struct lodge_net *net, unsigned int *pushed);
+bool lodge_net_ctl_wants(const struct lodge_net *net, const u8 *frame, size_t len);
+
+#endif /* LODGE_VIRTIO_NET_TAP_H */

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Network devices: what the command line says of one, and its tap.
+ *
+ * A tap that is made here has the name lodgeN and the address 10.73.N.1/24; it is not persistent,
+ * so the kernel removes it when vmctl and the guest are gone, whatever ended them.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "net.h"
+
+#define TUN		"/dev/net/tun"
+#define HEADER		12	/* struct virtio_net_hdr_mrg_rxbuf */
+#define MAX_MADE	256
+#define MIN_MTU		68
+#define PLAIN_MTU	1500
+
+static int set_tap(struct net *n, const char *name)
+{
+	if (!*name || strlen(name) >= IFNAMSIZ)
+		return cmd_error(CMD_USAGE, "--net: the name of a tap has 1 to %d characters",
+				 IFNAMSIZ - 1);
+	n->tap = name;
+	return CMD_OK;
+}
+
+static int set_mac(struct net *n, const char *value)
+{
+	const char *p = value;
+	char *end;
+	int i;
+
+	for (i = 0; i < 6; i++, p = end + 1) {
+		unsigned long byte = strtoul(p, &end, 16);
+
+		if (!isxdigit((unsigned char)*p) || end - p > 2 || *end != (i < 5 ? ':' : 0))
+			return cmd_error(CMD_USAGE, "--net: mac takes an address as 52:54:00:12:34:56, not \"%s\"",
+					 value);
+		n->mac[i] = byte;
+	}
+	if (n->mac[0] & 1)
+		return cmd_error(CMD_USAGE, "--net: %s is no address of a single device", value);
+	if (!memcmp(n->mac, "\0\0\0\0\0", 6))
+		return cmd_error(CMD_USAGE, "--net: %s is no address", value);
+	return CMD_OK;
+}
+
+static int set_mtu(struct net *n, const char *value)
+{
+	char *end;
+	unsigned long mtu = strtoul(value, &end, 10);
+
+	if (!isdigit((unsigned char)*value) || *end || mtu < MIN_MTU || mtu > UINT16_MAX)
+		return cmd_error(CMD_USAGE, "--net: mtu takes a number from %d to %d, not \"%s\"",
+				 MIN_MTU, UINT16_MAX, value);
+	n->mtu = mtu;
+	return CMD_OK;
+}
+
+static int take_word(struct net *n, const char *word)
+{
+	if (!strncmp(word, "tap=", 4))
+		return set_tap(n, word + 4);
+	if (!strncmp(word, "mac=", 4))
+		return set_mac(n, word + 4);
+	if (!strncmp(word, "mtu=", 4))
+		return set_mtu(n, word + 4);
+	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N", word);
+}
+
+/**
+ * net_parse - OPTION[,OPTION...]
+ * @n: to fill
+ * @value: the option's, or NULL
+ *
+ * Return: CMD_OK or CMD_USAGE.
+ */
+int net_parse(struct net *n, const char *value)
+{
+	char *list, *word;
+	int status = CMD_OK;
+
+	*n = (struct net){ .fd = -1 };
+	if (!value)
+		return CMD_OK;
+	/* the name lives as long as vmctl */
+	list = strdup(value);
+	if (!list)
+		return cmd_error(CMD_FAILED, "out of memory");
+	while (!status && (word = strsep(&list, ",")))
+		status = take_word(n, word);
+	return status;
+}
+
+/* ---- the tap ------------------------------------------------------------- */
+
+static int open_tun(struct net *n)
+{
+	n->fd = open(TUN, O_RDWR | O_CLOEXEC);
+	if (n->fd >= 0)
+		return CMD_OK;
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return cmd_error(CMD_FAILED, "--net: there is no %s: load the module with \"modprobe tun\"",
+				 TUN);
+	case EACCES:
+	case EPERM:
+		return cmd_error(CMD_FAILED, "--net: you may not open %s", TUN);
+	default:
+		return cmd_error(CMD_FAILED, "--net: %s: %s", TUN, strerror(errno));
+	}
+}
+
+/* 0 or an errno */
+static int attach(struct net *n, const char *name)
+{
+	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int header = HEADER;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	if (ioctl(n->fd, TUNSETIFF, &req) || ioctl(n->fd, TUNSETVNETHDRSZ, &header))
+		return errno;
+	return 0;
+}
+
+static int attach_failed(const struct net *n, int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return cmd_error(CMD_FAILED, "--net tap=%s: you may not use it: have root make it with \"ip tuntap add %s mode tap user NAME\"",
+				 n->tap, n->tap);
+	case EBUSY:
+		return cmd_error(CMD_FAILED, "--net tap=%s: another guest or program uses it",
+				 n->tap);
+	case EINVAL:
+		return cmd_error(CMD_FAILED, "--net tap=%s: it is no tap, or one of several queues",
+				 n->tap);
+	default:
+		return cmd_error(CMD_FAILED, "--net tap=%s: %s", n->tap, strerror(error));
+	}
+}
+
+/* A request about an interface; 0 or an errno */
+static int ask(unsigned long request, struct ifreq *req, const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	if (fd < 0)
+		return errno;
+	snprintf(req->ifr_name, sizeof(req->ifr_name), "%s", name);
+	if (ioctl(fd, request, req))
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static int set_address(unsigned long request, const char *name, const char *address)
+{
+	struct ifreq req = { 0 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, address, &in.sin_addr);
+	memcpy(&req.ifr_addr, &in, sizeof(in));
+	return ask(request, &req, name);
+}
+
+static int bring_up(const char *name)
+{
+	struct ifreq req = { 0 };
+	int error = ask(SIOCGIFFLAGS, &req, name);
+
+	req.ifr_flags |= IFF_UP;
+	return error ? error : ask(SIOCSIFFLAGS, &req, name);
+}
+
+/* Its address, and up; 0 or an errno */
+static int configure(const struct net *n, const char *name, const char *address)
+{
+	struct ifreq req = { .ifr_mtu = n->mtu };
+	int error = n->mtu ? ask(SIOCSIFMTU, &req, name) : 0;
+
+	if (!error)
+		error = set_address(SIOCSIFADDR, name, address);
+	if (!error)
+		error = set_address(SIOCSIFNETMASK, name, "255.255.255.0");
+	return error ? error : bring_up(name);
+}
+
+/* Who has the name has the network: two that start at the same time get two */
+static int make_tap(struct net *n, bool quiet)
+{
+	char name[IFNAMSIZ], address[INET_ADDRSTRLEN];
+	int i, error = EBUSY;
+
+	for (i = 0; i < MAX_MADE && error == EBUSY; i++) {
+		snprintf(name, sizeof(name), "lodge%u", (uint8_t)i);
+		error = if_nametoindex(name) ? EBUSY : attach(n, name);
+	}
+	if (error == EPERM)
+		return cmd_error(CMD_FAILED, "--net: only root may make a tap: have root make one with \"ip tuntap add NAME mode tap user YOU\", and use \"--net tap=NAME\"");
+	if (error)
+		return cmd_error(CMD_FAILED, "--net: cannot make a tap: %s", strerror(error));
+	snprintf(address, sizeof(address), "10.73.%d.1", i - 1);
+	error = configure(n, name, address);
+	if (error)
+		return cmd_error(CMD_FAILED, "--net: cannot bring %s up: %s", name,
+				 strerror(error));
+	if (!quiet)
+		cmd_error(0, "the guest's network is %s, where the host is %s/24", name, address);
+	return CMD_OK;
+}
+
+/**
+ * net_open - find or make a tap and attach to it
+ * @n: from net_parse()
+ * @quiet: do not tell what it is called
+ *
+ * Return: CMD_OK or CMD_FAILED.
+ */
+int net_open(struct net *n, bool quiet)
+{
+	struct ifreq req = { 0 };
+	int status = open_tun(n);
+	int error;
+
+	if (status)
+		return status;
+	if (!n->tap)
+		return make_tap(n, quiet);
+	if (!if_nametoindex(n->tap))
+		return cmd_error(CMD_FAILED, "--net tap=%s: there is no such interface; \"ip tuntap add %s mode tap\" makes one, \"--net\" alone takes one of its own",
+				 n->tap, n->tap);
+	error = attach(n, n->tap);
+	if (error)
+		return attach_failed(n, error);
+	if (!n->mtu && !ask(SIOCGIFMTU, &req, n->tap) && req.ifr_mtu != PLAIN_MTU &&
+	    req.ifr_mtu >= MIN_MTU && req.ifr_mtu <= UINT16_MAX)
+		n->mtu = req.ifr_mtu;
+	return CMD_OK;
+}
