@@ -58,6 +58,17 @@ PC_GUEST(devices, ".code32; mov $0x80000800, %ebx\n"
 	 "cmp $0x1af4, %ax; jne 2f; shr $16, %eax; sub $0x1040 - 'a', %eax; jmp 3f\n"
 	 "2: mov $'-', %al\n3:" PC_PUTC
 	 "add $0x800, %ebx; cmp $0x80002800, %ebx; jne 1b\n" PC_POWEROFF);
+/* multiboot: prints its environment, ends with 16 times the digit in it and its processors */
+PC_GUEST(suite, ".code32\n"
+	 ".long 0x1badb002, 0x10003, -(0x1badb002 + 0x10003)\n"
+	 ".long 0x100000, 0x100000, 0, 0, 0x100020\n"
+	 "cmp $0x2badb002, %eax; jne 9f; cmpl $1, 20(%ebx); jne 9f\n"
+	 "mov 24(%ebx), %edi; mov (%edi), %esi; mov 4(%edi), %ecx\n"
+	 "1: cmp %ecx, %esi; jae 3f; lodsb; cmp $'=', %al; jne 2f; movzbl (%esi), %ebp\n"
+	 "2:" PC_PUTC "jmp 1b\n"
+	 "3: mov $0x510, %dx; mov $5, %ax; out %ax, %dx; inc %dx; xor %eax, %eax; in %dx, %al\n"
+	 "sub $'0', %ebp; shl $4, %ebp; add %ebp, %eax; mov $0xf4, %dx; out %al, %dx\n"
+	 "4: hlt; jmp 4b\n9: ud2");
 /* firmware: tries to write to itself, then tells both from above and from below 1 MiB */
 PC_GUEST(firmware, ".code16\n"
 	 "1: movb $'X', %cs:0xf000 + 6f - 1b\n"
@@ -399,6 +410,21 @@ TEST(multiboot_with_a_module)
 	EXPECT_TRUE(has(c.text, "/modules one two three\n"));
 	EXPECT_TRUE(has(c.text, "/module two words\n"));
 	EXPECT_TRUE(has(c.text, "\ncontents of it\n"));
+}
+
+/* As images for QEMU's -kernel do: a module is the environment, a port takes the result */
+TEST(image_of_a_test_suite)
+{
+	static const char environment[] = "EXIT=2\n";
+	const char *image = guest(suite);
+	char words[128];
+
+	snprintf(words, sizeof(words), "-c 3 -i %s", file("env", environment, environment + 7));
+	EXPECT_EQ(run(words, image), 0x23 << 1 | 1);
+	EXPECT_EQ(strcmp(c.text, "EXIT=2\n"), 0);
+	EXPECT_TRUE(has(c.error, "wrote 35 to its exit port"));
+	EXPECT_EQ(run("", image), 1);
+	EXPECT_TRUE(has(c.error, "triple fault"));
 }
 
 TEST(firmware)
