@@ -190,7 +190,7 @@ static void print_cmd_usage(const struct cmd *c)
 	if (n > USAGE_OPTS)
 		printf(" [option ...]");
 	for (o = c->opts; n && n <= USAGE_OPTS && o->id; o++)
-		printf(" [-%c]", o->id);
+		o->id < 256 ? printf(" [-%c]", o->id) : printf(" [--%s]", o->name);
 	printf("%s%s\n\n%s\n\n", *c->args ? " " : "", c->args, help_of(c));
 	for (o = c->opts; o && o->id; o++)
 		print_opt(o->id, o->name, o->arg, o->help);
