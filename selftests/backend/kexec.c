@@ -28,7 +28,7 @@
 #define LOW_START	0x1000		/* of the memory that starting a CPU takes */
 #define LOW_END		0x9f000
 #define LARGE_PAGE	0x200000
-#define ROOM		(16 << 20)	/* for all but the kernel */
+#define ROOM		(32 << 20)	/* for all but the kernel */
 #define RAM		1
 
 /**
