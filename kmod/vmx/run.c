@@ -306,14 +306,13 @@ int vmx_vcpu_run(struct lodge_vcpu *vcpu)
 
 	/*
 	 * The tick that ended the guest's time is taken here, and counts as the
-	 * guest's.  An RCU that cannot see that it hit no reader is told so, or a
+	 * guest's.  RCU, which cannot see that it hit no reader, is told so, or a
 	 * guest that never leaves would hold up grace periods.  Not without the
 	 * NOP: STI lets one more instruction pass.  Not a place to lose the CPU:
 	 * the caller does that after it has told the guest.
 	 */
 	if (next == VMX_FAST_LEAVE) {
-		if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
-			rcu_note_context_switch(false);
+		rcu_note_context_switch(false);
 		preempt_disable();
 		local_irq_enable();
 		asm volatile("nop");
