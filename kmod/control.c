@@ -8,6 +8,7 @@
  * looks again when it comes back.
  */
 #include <linux/errno.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
@@ -15,6 +16,8 @@
 
 #include "control.h"
 #include "registry.h"
+#include "state.h"
+#include "vmx/vmx.h"
 #include "x86/pv.h"
 
 static void tell_vcpus(struct lodge_vm *vm)
@@ -108,6 +111,71 @@ void lodge_control_kill(struct lodge_vm *vm)
 }
 
 /**
+ * lodge_control_nmi - an NMI for the boot processor
+ * @vm: with a reference; paused, it comes when it is resumed
+ *
+ * Return: 0, or -ENODEV if there is no vCPU 0.
+ */
+int lodge_control_nmi(struct lodge_vm *vm)
+{
+	struct lodge_vcpu *vcpu;
+
+	rcu_read_lock();
+	vcpu = rcu_dereference(vm->vcpus[0]);
+	if (vcpu)
+		lodge_vcpu_nmi(vcpu);
+	rcu_read_unlock();
+	return vcpu ? 0 : -ENODEV;
+}
+
+/* Of one that waits; else of one that nobody runs, and that cannot get into the guest */
+static int regs_of(struct lodge_vcpu *vcpu, struct lodge_regs *regs, struct lodge_sregs *sregs)
+{
+	int err = -EAGAIN;
+
+	spin_lock(&vcpu->still_lock);
+	if (vcpu->still)
+		err = lodge_state_get_regs(vcpu, regs) ?: lodge_state_get_sregs(vcpu, sregs);
+	spin_unlock(&vcpu->still_lock);
+	if (err != -EAGAIN || !mutex_trylock(&vcpu->lock))
+		return err;
+	err = lodge_state_get_regs(vcpu, regs) ?: lodge_state_get_sregs(vcpu, sregs);
+	mutex_unlock(&vcpu->lock);
+	return err;
+}
+
+/**
+ * lodge_control_regs - a vCPU's registers, for somebody else than its owner
+ * @vm: with a reference
+ * @id: number of the vCPU
+ * @regs: filled in
+ * @sregs: filled in
+ *
+ * Return: 0, -EBUSY if the VM is not paused, -ENOENT if there is no such vCPU, -EAGAIN
+ * if it is about to wait.
+ */
+int lodge_control_regs(struct lodge_vm *vm, u32 id, struct lodge_regs *regs,
+		       struct lodge_sregs *sregs)
+{
+	struct lodge_vcpu *vcpu;
+	int err = -ENOENT;
+
+	if (id >= LODGE_MAX_VCPUS)
+		return err;
+	if (!lodge_control_paused(vm))
+		return -EBUSY;
+	regs->size = sizeof(*regs);
+	sregs->size = sizeof(*sregs);
+	/* who takes a vCPU out of the table waits for readers before it goes */
+	rcu_read_lock();
+	vcpu = rcu_dereference(vm->vcpus[array_index_nospec(id, LODGE_MAX_VCPUS)]);
+	if (vcpu)
+		err = regs_of(vcpu, regs, sregs);
+	rcu_read_unlock();
+	return err;
+}
+
+/**
  * lodge_control_publish - a vCPU that comes late heeds what its VM was told before
  * @vcpu: in its VM's table
  */
@@ -126,12 +194,21 @@ static int leave(struct lodge_vcpu *vcpu, enum lodge_system_event type)
 	return LODGE_NEXT_USER;
 }
 
+/* Others may look at the registers, which are all in memory then */
+static void set_still(struct lodge_vcpu *vcpu, bool still)
+{
+	spin_lock(&vcpu->still_lock);
+	vcpu->still = still;
+	spin_unlock(&vcpu->still_lock);
+}
+
 /* Until the VM is told something else; 0 or -EINTR */
 static int wait_paused(struct lodge_vcpu *vcpu)
 {
 	struct lodge_vm *vm = vcpu->vm;
 	int err;
 
+	set_still(vcpu, !vmx_state_fetch(vcpu, LODGE_PART_ALL));
 	WRITE_ONCE(vcpu->paused, true);
 	lodge_pv_pausing(vcpu);
 	err = rcuwait_wait_event(&vcpu->wait, !lodge_control_paused(vm) ||
@@ -139,6 +216,7 @@ static int wait_paused(struct lodge_vcpu *vcpu)
 				 TASK_INTERRUPTIBLE);
 	lodge_pv_resumed(vcpu);
 	WRITE_ONCE(vcpu->paused, false);
+	set_still(vcpu, false);
 	return err ? -EINTR : 0;
 }
 

@@ -96,6 +96,8 @@ int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsig
 int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
 int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
 		  unsigned int max);
+int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
+bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
 

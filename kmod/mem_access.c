@@ -3,14 +3,18 @@
  * mem_access.c - a guest's memory as the host reads, writes and logs it
  */
 #include <linux/errno.h>
+#include <linux/highmem.h>
 #include <linux/lodge.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <asm/processor.h>
 
+#include "compat.h"
 #include "mem.h"
 #include "mmu/slots.h"
 
@@ -289,6 +293,93 @@ int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, stru
 	}
 	srcu_read_unlock(&mem->srcu, idx);
 	return ret ?: nr;
+}
+
+static int peek_page(struct mm_struct *mm, unsigned long hva, void *buf, size_t len)
+{
+	struct page *page;
+	long got;
+	void *at;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	got = compat_get_page_remote(mm, hva & PAGE_MASK, &page);
+	mmap_read_unlock(mm);
+	if (got != 1)
+		return -EFAULT;
+	at = kmap_local_page(page);
+	memcpy(buf, at + offset_in_page(hva), len);
+	kunmap_local(at);
+	put_page(page);
+	return 0;
+}
+
+/**
+ * lodge_mem_peek() - copy from guest memory, whoever's; may sleep
+ * @mem: any
+ * @gpa: guest-physical address
+ * @buf: result, undefined after an error
+ * @len: bytes; may span slots
+ *
+ * Pages that are not there are made, as by a read of the owner's.
+ *
+ * Return: 0, LODGE_MEM_MMIO if some of it is in no slot, -EFAULT, -ESRCH if the
+ * owner's memory has gone, -EINTR.
+ */
+int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
+{
+	struct mm_struct *mm = mem->mmu.mm;
+	struct lodge_mem_slot *slot;
+	int idx, ret = 0;
+	size_t n;
+
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	for (; len && !ret; gpa += n, buf += n, len -= n) {
+		n = 0;
+		idx = srcu_read_lock(&mem->srcu);
+		slot = slot_at(mem, gpa);
+		if (slot) {
+			n = min_t(u64, len, slot->gpa + slot->len - gpa);
+			n = min_t(size_t, n, PAGE_SIZE - offset_in_page(gpa));
+			ret = peek_page(mm, lodge_slot_hva(slot, gpa), buf, n);
+		} else {
+			ret = LODGE_MEM_MMIO;
+		}
+		srcu_read_unlock(&mem->srcu, idx);
+		cond_resched();
+	}
+	mmput(mm);
+	return ret;
+}
+
+/**
+ * lodge_mem_slot() - one of the slots, in the order of addresses
+ * @mem: any
+ * @n: which, from 0
+ * @gpa: where it begins
+ * @len: bytes
+ * @read_only: whether the guest cannot write to it
+ *
+ * Return: false if there are not so many.
+ */
+bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only)
+{
+	const struct lodge_mem_slots *slots;
+	const struct lodge_mem_slot *slot;
+	bool found;
+
+	rcu_read_lock();
+	slots = rcu_dereference(mem->slots);
+	found = n < slots->nr;
+	if (found) {
+		slot = slots->slot[array_index_nospec(n, slots->nr)];
+		*gpa = slot->gpa;
+		*len = slot->len;
+		*read_only = slot->flags & LODGE_SLOT_READONLY;
+	}
+	rcu_read_unlock();
+	return found;
 }
 
 /**

@@ -166,10 +166,12 @@ int lodge_netlink_dump_start_vm(struct netlink_callback *cb)
 	struct lodge_record *record;
 
 	BUILD_BUG_ON((int)LODGE_A_VCPU_VM != (int)LODGE_A_STATS_VM ||
-		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_STATS_VCPU);
+		     (int)LODGE_A_VCPU_VM != (int)LODGE_A_MEMORY_VM ||
+		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_STATS_VCPU ||
+		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_MEMORY_ADDRESS);
 	if (attrs[LODGE_A_VCPU_ID]) {
 		NL_SET_ERR_MSG_ATTR(cb->extack, attrs[LODGE_A_VCPU_ID],
-				    "a dump is of all vCPUs");
+				    "a dump is of all there are");
 		return -EINVAL;
 	}
 	record = lodge_netlink_find(cb->skb, attrs[LODGE_A_VCPU_VM], cb->extack);
@@ -205,7 +207,7 @@ static const struct nla_policy vm_policy[] = {
 
 static const struct nla_policy vm_set_policy[] = {
 	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
-	[LODGE_A_VM_ACTION] = NLA_POLICY_RANGE(NLA_U32, LODGE_ACTION_PAUSE, LODGE_ACTION_KILL),
+	[LODGE_A_VM_ACTION] = NLA_POLICY_RANGE(NLA_U32, LODGE_ACTION_PAUSE, LODGE_ACTION_NMI),
 };
 
 static const struct nla_policy vcpu_policy[] = {
@@ -222,6 +224,23 @@ static const struct nla_policy console_policy[] = {
 	[LODGE_A_CONSOLE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LODGE_A_CONSOLE_WHICH] = NLA_POLICY_MAX(NLA_U32, LODGE_CONSOLE_DEBUG),
 	[LODGE_A_CONSOLE_POSITION] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy console_write_policy[] = {
+	[LODGE_A_CONSOLE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_CONSOLE_DATA] = { .type = NLA_BINARY, .len = LODGE_CONSOLE_WRITE_MAX },
+	[LODGE_A_CONSOLE_BREAK] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy memory_policy[] = {
+	[LODGE_A_MEMORY_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_MEMORY_ADDRESS] = { .type = NLA_U64 },
+	[LODGE_A_MEMORY_LENGTH] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy regs_policy[] = {
+	[LODGE_A_REGS_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_REGS_ID] = NLA_POLICY_MAX(NLA_U32, LODGE_MAX_VCPUS - 1),
 };
 
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
@@ -244,6 +263,15 @@ static const struct genl_ops ops[] = {
 	{ .cmd = LODGE_CMD_CAPS_GET, .doit = lodge_netlink_caps_get },
 	{ .cmd = LODGE_CMD_CONSOLE_GET, POLICY(console_policy), .doit = lodge_netlink_console_get },
 	{ .cmd = LODGE_CMD_EVENT_LISTEN, .doit = lodge_netlink_event_listen },
+	{
+		.cmd = LODGE_CMD_CONSOLE_WRITE, POLICY(console_write_policy),
+		.doit = lodge_netlink_console_write,
+	},
+	{
+		.cmd = LODGE_CMD_MEMORY_GET, POLICY(memory_policy), .doit = lodge_netlink_memory_get,
+		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_memory_dump,
+	},
+	{ .cmd = LODGE_CMD_REGS_GET, POLICY(regs_policy), .doit = lodge_netlink_regs_get },
 };
 
 /* Of all VMs in the network namespace: so not for everybody there */

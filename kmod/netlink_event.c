@@ -194,6 +194,7 @@ static int released(struct notifier_block *block, unsigned long event, void *arg
 
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
+	lodge_registry_disclaim(n->net, n->portid);
 	mutex_lock(&listeners_lock);
 	list_for_each_entry_safe(l, next, &listeners, list) {
 		if (l->net != n->net || l->portid != n->portid)

@@ -104,6 +104,11 @@ static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
 	case LODGE_ACTION_KILL:
 		lodge_control_kill(vm);
 		break;
+	case LODGE_ACTION_NMI:
+		err = lodge_control_nmi(vm);
+		if (err)
+			NL_SET_ERR_MSG(extack, "the VM has no processor");
+		break;
 	}
 	return err;
 }

@@ -40,6 +40,7 @@ static DEFINE_MUTEX(lock);
 static DEFINE_XARRAY_ALLOC1(records);
 static u32 next_number;
 static unsigned int generation;
+static unsigned int writers;	/* records with one; read without lock as a hint */
 
 static void changed(void)
 {
@@ -80,6 +81,7 @@ static void event(struct lodge_record *r, enum lodge_event_kind kind)
 static void drop(struct lodge_record *r)
 {
 	xa_erase(&records, r->number);
+	WRITE_ONCE(writers, writers - !!r->writer);
 	event(r, LODGE_VM_EVENT_DELETED);
 	lodge_registry_put(r);
 }
@@ -486,6 +488,57 @@ u32 lodge_registry_console(struct lodge_record *record, unsigned int which, u8 *
 					 &vm->machine->debug, buf, end);
 	lodge_vm_put(vm);
 	return len;
+}
+
+/**
+ * lodge_registry_claim - a socket wants a console's input for itself
+ * @record: with a reference
+ * @net: the socket's network namespace
+ * @portid: the socket's number there
+ *
+ * It has it until lodge_registry_disclaim(), also over restarts of the VM.
+ *
+ * Return: 0, -EBUSY if another has it, -ENOENT if the record has gone.
+ */
+int lodge_registry_claim(struct lodge_record *record, const struct net *net, u32 portid)
+{
+	int err = 0;
+
+	mutex_lock(&lock);
+	if (xa_load(&records, record->number) != record) {
+		err = -ENOENT;
+	} else if (!record->writer) {
+		record->writer = portid;
+		record->writer_net = net;
+		WRITE_ONCE(writers, writers + 1);
+	} else if (record->writer != portid || record->writer_net != net) {
+		err = -EBUSY;
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+/**
+ * lodge_registry_disclaim - a socket is closed, and leaves consoles to others
+ * @net: its network namespace
+ * @portid: its number there
+ */
+void lodge_registry_disclaim(const struct net *net, u32 portid)
+{
+	struct lodge_record *r;
+	unsigned long index;
+
+	/* a claim of this socket's has returned before it is closed */
+	if (!READ_ONCE(writers))
+		return;
+	mutex_lock(&lock);
+	xa_for_each(&records, index, r) {
+		if (!r->writer || r->writer != portid || r->writer_net != net)
+			continue;
+		r->writer = 0;
+		WRITE_ONCE(writers, writers - 1);
+	}
+	mutex_unlock(&lock);
 }
 
 /**

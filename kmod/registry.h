@@ -42,6 +42,8 @@ struct user_namespace;
  * @console: the last of the serial console of a VM that has ended, or NULL; kvfree() [L]
  * @console_len: bytes of it [L]
  * @console_end: bytes ever written [L]
+ * @writer: socket that has the console's input, or 0 [L]
+ * @writer_net: network namespace of the same, for comparison [L]
  *
  * [I] constant after creation, [L] the registry's lock.
  */
@@ -68,6 +70,8 @@ struct lodge_record {
 	void *console;
 	u32 console_len;
 	u32 console_end;
+	u32 writer;
+	const struct net *writer_net;
 };
 
 /**
@@ -130,6 +134,8 @@ void lodge_registry_look(struct lodge_record *record, struct lodge_record_view *
 struct lodge_vm *lodge_registry_get_vm(struct lodge_record *record);
 void lodge_registry_stats(struct lodge_record *record, u64 *sum);
 u32 lodge_registry_console(struct lodge_record *record, unsigned int which, u8 *buf, u32 *end);
+int lodge_registry_claim(struct lodge_record *record, const struct net *net, u32 portid);
+void lodge_registry_disclaim(const struct net *net, u32 portid);
 int lodge_registry_delete(struct lodge_record *record);
 unsigned int lodge_registry_generation(void);
 void lodge_registry_limits(u32 *vms, u32 *kept);

@@ -64,6 +64,7 @@ struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id)
 		return ERR_PTR(-ENOMEM);
 	vcpu->id = id;
 	mutex_init(&vcpu->lock);
+	spin_lock_init(&vcpu->still_lock);
 	rcuwait_init(&vcpu->wait);
 	lodge_vm_get(vm);
 	vcpu->vm = vm;

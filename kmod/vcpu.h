@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/rcuwait.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/lodge.h>
 
@@ -117,6 +118,8 @@ struct lodge_exception {
  * @thread: that ran it last; written under @lock, read under RCU
  * @wait: where a halted or paused vCPU sleeps
  * @paused: it sleeps since its VM is paused; written under @lock
+ * @still_lock: guards @still, and all [v] while that is set; inside @lock
+ * @still: it sleeps for that, and everything is cached
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
  *
@@ -161,6 +164,8 @@ struct lodge_vcpu {
 	struct pid __rcu *thread;
 	struct rcuwait wait;
 	bool paused;
+	spinlock_t still_lock;
+	bool still;
 
 	struct lodge_insn_state insn;
 	u64 stats[LODGE_NR_STATS];

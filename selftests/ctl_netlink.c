@@ -224,7 +224,7 @@ TEST(bad_requests)
 	refused(EINVAL, "the action is missing", 0);
 	genl_begin(&g, LODGE_CMD_VM_SET, 0);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
-	genl_put_u32(&g, LODGE_A_VM_ACTION, 6);
+	genl_put_u32(&g, LODGE_A_VM_ACTION, LODGE_ACTION_NMI + 1);
 	refused(ERANGE, "out of range", LODGE_A_VM_ACTION);
 	genl_begin(&g, LODGE_CMD_VM_SET, NLM_F_DUMP);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
@@ -263,7 +263,7 @@ TEST(bad_requests_for_parts)
 	genl_begin(&g, LODGE_CMD_STATS_GET, NLM_F_DUMP);
 	genl_put_u32(&g, LODGE_A_STATS_VM, number);
 	genl_put_u32(&g, LODGE_A_STATS_VCPU, 0);
-	refused(EINVAL, "a dump is of all vCPUs", LODGE_A_STATS_VCPU);
+	refused(EINVAL, "a dump is of all there are", LODGE_A_STATS_VCPU);
 	genl_begin(&g, LODGE_CMD_CONSOLE_GET, 0);
 	genl_put_u32(&g, LODGE_A_CONSOLE_VM, number);
 	genl_put_u32(&g, LODGE_A_CONSOLE_WHICH, 2);

@@ -89,7 +89,7 @@ bool lodge_console_put(struct lodge_console *con, u8 byte)
  *
  * Any context.
  *
- * Return: how many there were.
+ * Return: how many there were, up to a break.
  */
 unsigned int lodge_console_get(struct lodge_console *con, u8 *buf, unsigned int n)
 {
@@ -98,7 +98,7 @@ unsigned int lodge_console_get(struct lodge_console *con, u8 *buf, unsigned int 
 
 	raw_spin_lock_irqsave(&con->lock, flags);
 	used = con->in_head - con->in_tail;
-	n = min(n, used);
+	n = min(n, con->has_break ? con->break_at - con->in_tail : used);
 	for (i = 0; i < n; i++)
 		buf[i] = con->in[(con->in_tail + i) % IN_SIZE];
 	WRITE_ONCE(con->in_tail, con->in_tail + n);
@@ -123,6 +123,27 @@ void lodge_console_unget(struct lodge_console *con, unsigned int n)
 	raw_spin_lock_irqsave(&con->lock, flags);
 	WRITE_ONCE(con->in_tail, con->in_tail - n);
 	raw_spin_unlock_irqrestore(&con->lock, flags);
+}
+
+/**
+ * lodge_console_take_break - is a break the next that the reader sent?
+ * @con: the console
+ *
+ * Any context.
+ *
+ * Return: true, once, if it is.
+ */
+bool lodge_console_take_break(struct lodge_console *con)
+{
+	unsigned long flags;
+	bool next;
+
+	raw_spin_lock_irqsave(&con->lock, flags);
+	next = con->has_break && con->break_at == con->in_tail;
+	if (next)
+		WRITE_ONCE(con->has_break, false);
+	raw_spin_unlock_irqrestore(&con->lock, flags);
+	return next;
 }
 
 /**
@@ -240,6 +261,58 @@ static ssize_t give(struct lodge_console *con, const char __user *buf, size_t le
 	raw_spin_unlock_irqrestore(&con->lock, flags);
 	con->changed(con->dev);
 	return n;
+}
+
+/* With @write_lock; the bytes after a break are all of it or nothing */
+static int append(struct lodge_console *con, const u8 *data, u32 len, bool with_break)
+{
+	u32 i, n = min(len, in_room(con));
+	unsigned long flags;
+	int ret = n;
+
+	raw_spin_lock_irqsave(&con->lock, flags);
+	if (con->open && !with_break) {
+		ret = -EBUSY;
+	} else if (with_break && (n < len || con->has_break)) {
+		ret = -EAGAIN;
+	} else {
+		if (with_break) {
+			con->break_at = con->in_head;
+			WRITE_ONCE(con->has_break, true);
+		}
+		for (i = 0; i < n; i++)
+			con->in[(con->in_head + i) % IN_SIZE] = data[i];
+		WRITE_ONCE(con->in_head, con->in_head + n);
+	}
+	raw_spin_unlock_irqrestore(&con->lock, flags);
+	return ret;
+}
+
+/**
+ * lodge_console_type - input from somebody who does not have the descriptor
+ * @con: the console, with input
+ * @data: bytes
+ * @len: how many
+ * @with_break: a break goes before them, and all of it goes or nothing
+ *
+ * May sleep.
+ *
+ * Return: how many bytes there was room for; -EBUSY if somebody has the descriptor and
+ * there is no break; -EAGAIN if there is no room after a break, or one waits already;
+ * -EINTR.
+ */
+int lodge_console_type(struct lodge_console *con, const u8 *data, u32 len, bool with_break)
+{
+	int ret;
+
+	/* who writes to the descriptor may be held up by its own memory */
+	if (mutex_lock_interruptible(&con->write_lock))
+		return -EINTR;
+	ret = append(con, data, len, with_break);
+	mutex_unlock(&con->write_lock);
+	if (ret >= 0)
+		con->changed(con->dev);
+	return ret;
 }
 
 static int lock(struct file *file, struct mutex *mutex)

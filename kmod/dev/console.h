@@ -33,6 +33,8 @@
  * @delayed: @delay is under way [L]
  * @read_lock: one reads from @out at a time; sleeps, outside @lock
  * @write_lock: one writes to @in at a time; likewise
+ * @break_at: @in_head when the break came [L]
+ * @has_break: a break waits in the input [L], read without as a hint
  * @wait: readers and writers in user space
  * @delay: wakes the reader a moment after the first byte, so that many go at once
  * @wake: wakes it at once, from any context
@@ -56,6 +58,8 @@ struct lodge_console {
 	bool delayed;
 	struct mutex read_lock;
 	struct mutex write_lock;
+	u32 break_at;
+	bool has_break;
 	wait_queue_head_t wait;
 	struct hrtimer delay;
 	struct irq_work wake;
@@ -72,9 +76,11 @@ void lodge_console_destroy(struct lodge_console *con);
 bool lodge_console_put(struct lodge_console *con, u8 byte);
 unsigned int lodge_console_get(struct lodge_console *con, u8 *buf, unsigned int n);
 void lodge_console_unget(struct lodge_console *con, unsigned int n);
+bool lodge_console_take_break(struct lodge_console *con);
 
 /* anybody's */
 u32 lodge_console_last(struct lodge_console *con, u8 *buf, u32 *end);
+int lodge_console_type(struct lodge_console *con, const u8 *data, u32 len, bool with_break);
 
 /**
  * lodge_console_has_input - is there something to get?
@@ -84,7 +90,7 @@ u32 lodge_console_last(struct lodge_console *con, u8 *buf, u32 *end);
  */
 static inline bool lodge_console_has_input(const struct lodge_console *con)
 {
-	return READ_ONCE(con->in_head) != READ_ONCE(con->in_tail);
+	return READ_ONCE(con->in_head) != READ_ONCE(con->in_tail) || READ_ONCE(con->has_break);
 }
 
 /* the reader's side */

@@ -117,6 +117,11 @@ static void refill(struct lodge_uart *u)
 
 	if (!n || !lodge_console_has_input(u->con) || (u->mcr & MCR_LOOP) || peer_waits(u))
 		return;
+	/* alone, for @rx_console counts the newest bytes */
+	if (!u->rx_count && lodge_console_take_break(u->con)) {
+		receive(u, 0, LSR_BI);
+		n--;
+	}
 	n = lodge_console_get(u->con, buf, n);
 	for (i = 0; i < n; i++)
 		receive(u, buf[i], 0);

@@ -27,6 +27,9 @@ enum lodge_cmd {
 	LODGE_CMD_CONSOLE_GET,		/* the last of a console */
 	LODGE_CMD_EVENT,		/* to those who listen */
 	LODGE_CMD_EVENT_LISTEN,		/* events of the caller's VMs, to this socket from now on */
+	LODGE_CMD_CONSOLE_WRITE,	/* input for the serial console */
+	LODGE_CMD_MEMORY_GET,		/* bytes of the guest's memory, or all slots (dump) */
+	LODGE_CMD_REGS_GET,		/* a vCPU's registers, of a VM that is paused */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -45,6 +48,7 @@ enum lodge_action {
 	LODGE_ACTION_STOP,		/* presses the ACPI power button */
 	LODGE_ACTION_RESET,		/* one LODGE_VCPU_RUN returns with LODGE_SYSTEM_RESET */
 	LODGE_ACTION_KILL,		/* every LODGE_VCPU_RUN returns with LODGE_SYSTEM_KILL */
+	LODGE_ACTION_NMI,		/* to the boot processor */
 };
 
 enum lodge_event_kind {
@@ -127,10 +131,38 @@ enum {
 	LODGE_A_CONSOLE_VM = 1,		/* number of the VM */
 	LODGE_A_CONSOLE_WHICH,		/* LODGE_CONSOLE_*; without: serial */
 	LODGE_A_CONSOLE_POSITION,	/* bytes ever written, modulo 2^32; asked: data since */
-	LODGE_A_CONSOLE_DATA,		/* 16 KiB at most */
+	LODGE_A_CONSOLE_DATA,		/* 16 KiB at most, of input LODGE_CONSOLE_WRITE_MAX */
+	LODGE_A_CONSOLE_BREAK,		/* flag: a serial break before the data */
+	LODGE_A_CONSOLE_WRITTEN,	/* bytes of input that there was room for */
 
 	__LODGE_A_CONSOLE_MAX,
 	LODGE_A_CONSOLE_MAX = (__LODGE_A_CONSOLE_MAX - 1)
+};
+
+#define LODGE_CONSOLE_WRITE_MAX	4096
+
+enum {
+	LODGE_A_MEMORY_VM = 1,		/* number of the VM */
+	LODGE_A_MEMORY_ADDRESS,		/* guest-physical */
+	LODGE_A_MEMORY_LENGTH,		/* bytes: of the slot, or wanted, LODGE_MEMORY_GET_MAX at most */
+	LODGE_A_MEMORY_DATA,
+	LODGE_A_MEMORY_READ_ONLY,	/* flag: of a slot */
+	LODGE_A_MEMORY_PAD,
+
+	__LODGE_A_MEMORY_MAX,
+	LODGE_A_MEMORY_MAX = (__LODGE_A_MEMORY_MAX - 1)
+};
+
+#define LODGE_MEMORY_GET_MAX	65536
+
+enum {
+	LODGE_A_REGS_VM = 1,		/* number of the VM */
+	LODGE_A_REGS_ID,		/* of the vCPU */
+	LODGE_A_REGS_GENERAL,		/* struct lodge_regs */
+	LODGE_A_REGS_SYSTEM,		/* struct lodge_sregs */
+
+	__LODGE_A_REGS_MAX,
+	LODGE_A_REGS_MAX = (__LODGE_A_REGS_MAX - 1)
 };
 
 enum {
