@@ -89,12 +89,19 @@ struct cmd {
 int cmd_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int cmd_check(const struct cmd_args *args);
+int cmd_console(const struct cmd_args *args);
+int cmd_dump(const struct cmd_args *args);
 int cmd_events(const struct cmd_args *args);
+int cmd_exits(const struct cmd_args *args);
 int cmd_info(const struct cmd_args *args);
 int cmd_kill(const struct cmd_args *args);
 int cmd_list(const struct cmd_args *args);
 int cmd_log(const struct cmd_args *args);
+int cmd_mem(const struct cmd_args *args);
+int cmd_nmi(const struct cmd_args *args);
 int cmd_pause(const struct cmd_args *args);
+int cmd_pin(const struct cmd_args *args);
+int cmd_regs(const struct cmd_args *args);
 int cmd_reset(const struct cmd_args *args);
 int cmd_resume(const struct cmd_args *args);
 int cmd_rm(const struct cmd_args *args);
@@ -102,6 +109,8 @@ int cmd_run(const struct cmd_args *args);
 int cmd_start(const struct cmd_args *args);
 int cmd_stat(const struct cmd_args *args);
 int cmd_stop(const struct cmd_args *args);
+int cmd_sysrq(const struct cmd_args *args);
+int cmd_top(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
 int cmd_wait(const struct cmd_args *args);
 

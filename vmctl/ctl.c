@@ -274,3 +274,28 @@ double ctl_seconds(const char *value)
 
 	return end == value || *end || !isfinite(s) || s <= 0 || s > 1e9 ? 0 : s;
 }
+
+bool ctl_number(const char *value, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(value, &end, 0);
+	return isdigit((unsigned char)*value) && !*end && !errno;
+}
+
+/* ---- holding a VM still --------------------------------------------------- */
+
+int ctl_hold(const struct nl_vm *vm, bool *paused)
+{
+	int error = nl_act(vm->number, LODGE_ACTION_PAUSE);
+
+	*paused = !error;
+	return error && error != -EALREADY ? ctl_fail(error, vm->name) : CMD_OK;
+}
+
+void ctl_let_go(const struct nl_vm *vm, bool paused)
+{
+	if (paused)
+		nl_act(vm->number, LODGE_ACTION_RESUME);
+}

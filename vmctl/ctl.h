@@ -13,6 +13,7 @@
 /* Options without a letter are numbered from here */
 enum ctl_option {
 	CTL_DEBUG = 256,
+	CTL_BATCH,
 };
 
 const char *ctl_state(const struct nl_vm *vm);
@@ -44,6 +45,13 @@ int ctl_each(const struct cmd_args *args,
 
 /* Was this option given?  The last one's argument, or "" if it has none; else NULL */
 const char *ctl_option(const struct cmd_args *args, int id);
+
+/* A number, in any base that C has; false if it is none */
+bool ctl_number(const char *value, uint64_t *number);
+
+/* Pauses a VM unless it is paused, and undoes that; @paused: it was done */
+int ctl_hold(const struct nl_vm *vm, bool *paused);
+void ctl_let_go(const struct nl_vm *vm, bool paused);
 
 /* A positive number of seconds; 0 if it is none */
 double ctl_seconds(const char *value);

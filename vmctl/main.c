@@ -26,6 +26,11 @@ static const struct cmd_opt json_opts[] = {
 	{ 0 }
 };
 
+static const struct cmd_opt console_opts[] = {
+	{ 'r', "read-only", NULL, "look on, send no keys" },
+	{ 0 }
+};
+
 static const struct cmd_opt events_opts[] = {
 	{ 'c', "count", "N", "end after so many" },
 	{ 'j', "json", NULL, "print JSON, an object an event" },
@@ -41,6 +46,24 @@ static const struct cmd_opt list_opts[] = {
 static const struct cmd_opt log_opts[] = {
 	{ 'f', "follow", NULL, "go on until the VM ends" },
 	{ CTL_DEBUG, "debugcon", NULL, "what went to port 0xe9, instead of the serial port" },
+	{ 0 }
+};
+
+static const struct cmd_opt mem_opts[] = {
+	{ 'b', "binary", NULL, "the bytes as they are" },
+	{ 0 }
+};
+
+static const struct cmd_opt regs_opts[] = {
+	{ 'c', "cpu", "N", "of this processor only" },
+	{ 'j', "json", NULL, "print JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt top_opts[] = {
+	{ 'b', "batch", NULL, "print tables one below the other, also on a terminal" },
+	{ 'i', "interval", "SECONDS", "how long between them (default 2)" },
+	{ 'n', "iterations", "N", "end after so many" },
 	{ 0 }
 };
 
@@ -101,6 +124,31 @@ static const char start_more[] =
 
 static const char vm_more[] = "VM is its name or number.\n";
 
+static const char console_more[] =
+	"VM is its name or number.  Shows the last that the guest wrote, then goes on.\n"
+	"On a terminal Ctrl-a x leaves, Ctrl-a h shows the other keys.  The first who comes\n"
+	"has the input; others look on.\n";
+
+static const char dump_more[] =
+	"VM is its name or number.  FILE is a vmcore for crash and drgn.  The VM is paused meanwhile.\n";
+
+static const char mem_more[] =
+	"VM is its name or number.  Numbers are decimal, or hexadecimal after 0x; LENGTH is 256\n"
+	"if it is not given.\n";
+
+static const char pin_more[] =
+	"VM is its name or number, CPU one of its processors or \"all\", HOST-CPUS a list as 0-2,5.\n";
+
+static const char regs_more[] =
+	"VM is its name or number.  It is paused for a moment, unless it is paused.\n";
+
+static const char sysrq_more[] =
+	"VM is its name or number, KEY what Alt-SysRq would be pressed with: vmctl sysrq web t\n"
+	"The guest's console must be its serial port.\n";
+
+static const char top_more[] =
+	"On a terminal q leaves.\n";
+
 static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
 	"status is the guest's, as vmctl run has it.\n";
@@ -119,6 +167,12 @@ static const struct cmd cmds[] = {
 	{ "stat", "VM ...", "print a VM's counters", stat_opts, MAX_VMS, vm_more, cmd_stat },
 	{ "log", "VM ...", "print the last that a guest wrote", log_opts, MAX_VMS, vm_more,
 	  cmd_log },
+	{ "console", "VM", "use a VM's serial console from this terminal", console_opts, 1,
+	  console_more, cmd_console },
+	{ "top", "", "show which VMs do how much, again and again", top_opts, 0, top_more,
+	  cmd_top },
+	{ "exits", "VM ...", "print the counters of each processor", json_opts, MAX_VMS, vm_more,
+	  cmd_exits },
 	{ "events", "", "tell what happens to VMs, as it happens", events_opts, 0, NULL,
 	  cmd_events },
 	{ "stop", "VM ...", "ask a guest to power off", stop_opts, MAX_VMS, vm_more, cmd_stop },
@@ -127,6 +181,17 @@ static const struct cmd cmds[] = {
 	{ "unpause", "VM ...", NULL, NULL, MAX_VMS, vm_more, cmd_resume },
 	{ "reset", "VM ...", "reset a VM, as its guest could", NULL, MAX_VMS, vm_more, cmd_reset },
 	{ "kill", "VM ...", "end a VM at once", NULL, MAX_VMS, vm_more, cmd_kill },
+	{ "nmi", "VM ...", "send a non-maskable interrupt to the boot processor", NULL, MAX_VMS,
+	  vm_more, cmd_nmi },
+	{ "sysrq", "VM KEY", "send a serial break and a key: Linux's magic SysRq", NULL, 2,
+	  sysrq_more, cmd_sysrq },
+	{ "regs", "VM ...", "print the registers of a VM's processors", regs_opts, MAX_VMS,
+	  regs_more, cmd_regs },
+	{ "mem", "VM ADDRESS [LENGTH]", "print a VM's memory", mem_opts, 3, mem_more, cmd_mem },
+	{ "dump", "VM FILE", "write a VM's memory and registers to a file", NULL, 2, dump_more,
+	  cmd_dump },
+	{ "pin", "VM CPU HOST-CPUS", "have a VM's processor run on these of the host's", NULL, 3,
+	  pin_more, cmd_pin },
 	{ "wait", "VM ...", "wait until a VM has ended", wait_opts, MAX_VMS, wait_more, cmd_wait },
 	{ "rm", "VM ...", "forget a VM that has ended", NULL, MAX_VMS, vm_more, cmd_rm },
 	{ "version", "", "print the versions of vmctl and of the module", json_opts, 0, NULL,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
@@ -21,6 +22,8 @@
 
 #define BUFFER		(64 << 10)
 #define DUMP_TRIES	16
+#define STILL_TRIES	500	/* times STILL_NS: until a vCPU of a VM that was paused waits */
+#define STILL_NS	10000000
 
 static struct nl_sock *sock;
 static struct nl_sock *events;
@@ -308,6 +311,25 @@ int nl_vms(struct nl_vm **list, unsigned int *n)
 	return err;
 }
 
+static void parse_slot(struct nlattr **a, void *item)
+{
+	*(struct nl_slot *)item = (struct nl_slot){
+		.address = get_u64(a[LODGE_A_MEMORY_ADDRESS]),
+		.length = get_u64(a[LODGE_A_MEMORY_LENGTH]),
+		.read_only = a[LODGE_A_MEMORY_READ_ONLY],
+	};
+}
+
+int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n)
+{
+	struct list l = { .size = sizeof(struct nl_slot), .parse = parse_slot };
+	int err = dump(LODGE_CMD_MEMORY_GET, number, &l);
+
+	*list = l.items;
+	*n = err ? 0 : l.n;
+	return err;
+}
+
 int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n)
 {
 	struct list l = { .size = sizeof(struct nl_vcpu), .parse = parse_vcpu };
@@ -352,10 +374,9 @@ int nl_delete(uint32_t number)
 	return ask(LODGE_CMD_VM_DELETE, number, NULL, NULL);
 }
 
-static int take_stats(struct nlattr **attrs, void *arg)
+static int get_counters(struct nlattr **attrs, uint64_t *values)
 {
 	struct nlattr *counters[ATTR_MAX + 1];
-	uint64_t *values = arg;
 	unsigned int i;
 
 	if (!attrs[LODGE_A_STATS_COUNTERS] ||
@@ -364,6 +385,29 @@ static int take_stats(struct nlattr **attrs, void *arg)
 	for (i = 0; i < LODGE_NR_STATS; i++)
 		values[i] = get_u64(counters[LODGE_A_COUNTER(i)]);
 	return 0;
+}
+
+static int take_stats(struct nlattr **attrs, void *arg)
+{
+	return get_counters(attrs, arg);
+}
+
+static void parse_counters(struct nlattr **a, void *item)
+{
+	struct nl_counters *c = item;
+
+	c->id = get_u32(a[LODGE_A_STATS_VCPU]);
+	get_counters(a, c->value);
+}
+
+int nl_vcpu_stats(uint32_t number, struct nl_counters **list, unsigned int *n)
+{
+	struct list l = { .size = sizeof(struct nl_counters), .parse = parse_counters };
+	int err = dump(LODGE_CMD_STATS_GET, number, &l);
+
+	*list = l.items;
+	*n = err ? 0 : l.n;
+	return err;
 }
 
 int nl_stats(uint32_t number, uint64_t *values)
@@ -418,6 +462,101 @@ int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *positi
 	if (!err)
 		*position = p.position;
 	return err;
+}
+
+/* ---- inside a VM --------------------------------------------------------- */
+
+/* Sends a message that was built, unless it did not fit */
+static int send_built(struct nl_msg *msg, bool fits, struct request *r)
+{
+	if (fits)
+		return send_message(msg, r);
+	nlmsg_free(msg);
+	return fail(ENOMEM, "out of memory");
+}
+
+static int take_written(struct nlattr **attrs, void *arg)
+{
+	*(unsigned int *)arg = get_u32(attrs[LODGE_A_CONSOLE_WRITTEN]);
+	return 0;
+}
+
+int nl_type(uint32_t number, const void *data, unsigned int len, bool with_break,
+	    unsigned int *taken)
+{
+	struct request r = { .take = take_written, .arg = taken };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	*taken = 0;
+	if (err)
+		return err;
+	if (len > LODGE_CONSOLE_WRITE_MAX)
+		len = LODGE_CONSOLE_WRITE_MAX;
+	msg = new_message(LODGE_CMD_CONSOLE_WRITE, NLM_F_ACK, number);
+	return send_built(msg, msg && !nla_put(msg, LODGE_A_CONSOLE_DATA, len, data) &&
+			  (!with_break || !nla_put_flag(msg, LODGE_A_CONSOLE_BREAK)), &r);
+}
+
+/**
+ * struct wanted - where the bytes of an attribute go
+ * @type: LODGE_A_*
+ * @buf: where
+ * @len: how many there must be
+ */
+struct wanted {
+	int type;
+	void *buf;
+	unsigned int len;
+};
+
+/* An array of them, ended by one without @buf */
+static int take_bytes(struct nlattr **attrs, void *arg)
+{
+	const struct wanted *w;
+
+	for (w = arg; w->buf; w++) {
+		if (!attrs[w->type] || (unsigned int)nla_len(attrs[w->type]) != w->len)
+			return fail(EPROTO, "the module's answer is not of this vmctl's version");
+		memcpy(w->buf, nla_data(attrs[w->type]), w->len);
+	}
+	return 0;
+}
+
+int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len)
+{
+	struct wanted wanted[] = { { LODGE_A_MEMORY_DATA, buf, len }, { 0 } };
+	struct request r = { .take = take_bytes, .arg = wanted };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_MEMORY_GET, NLM_F_ACK, number);
+	return send_built(msg, msg && !nla_put_u64(msg, LODGE_A_MEMORY_ADDRESS, address) &&
+			  !nla_put_u64(msg, LODGE_A_MEMORY_LENGTH, len), &r);
+}
+
+int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs)
+{
+	struct wanted wanted[] = {
+		{ LODGE_A_REGS_GENERAL, regs, sizeof(*regs) },
+		{ LODGE_A_REGS_SYSTEM, sregs, sizeof(*sregs) }, { 0 }
+	};
+	const struct timespec moment = { .tv_nsec = STILL_NS };
+	int tries, err = open_socket();
+
+	for (tries = 0; !err && tries < STILL_TRIES; tries++) {
+		struct request r = { .take = take_bytes, .arg = wanted };
+		struct nl_msg *msg = new_message(LODGE_CMD_REGS_GET, NLM_F_ACK, number);
+
+		err = send_built(msg, msg && !nla_put_u32(msg, LODGE_A_REGS_ID, id), &r);
+		if (err != -EAGAIN)
+			return err;
+		err = 0;
+		nanosleep(&moment, NULL);
+	}
+	return err ? err : -EAGAIN;
 }
 
 /* ---- events -------------------------------------------------------------- */

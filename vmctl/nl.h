@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define NL_CONSOLE_MAX	16384
+#define NL_MEMORY_MAX	32768
 
 /**
  * struct nl_vm - a VM, or what is left of one: members as attributes LODGE_A_VM_*
@@ -41,6 +42,23 @@ struct nl_vcpu {
 	uint32_t cpu;
 	uint32_t tid;
 	uint64_t exits;
+};
+
+/**
+ * struct nl_counters - counters of a vCPU
+ */
+struct nl_counters {
+	uint32_t id;
+	uint64_t value[LODGE_NR_STATS];
+};
+
+/**
+ * struct nl_slot - a slot of memory: members as attributes LODGE_A_MEMORY_*
+ */
+struct nl_slot {
+	uint64_t address;
+	uint64_t length;
+	bool read_only;
 };
 
 /**
@@ -79,6 +97,23 @@ int nl_stats(uint32_t number, uint64_t *values);
  */
 int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *position, char *buf,
 	       unsigned int *len);
+
+/* Counters of each vCPU there is, by number; the caller frees @list */
+int nl_vcpu_stats(uint32_t number, struct nl_counters **list, unsigned int *n);
+
+/*
+ * Input for the serial console, with a break before it or not; how much was taken.  Without a break
+ * this program has the input from then on.
+ */
+int nl_type(uint32_t number, const void *data, unsigned int len, bool with_break,
+	    unsigned int *taken);
+
+/* Slots of memory, by address; the caller frees @list.  Then NL_MEMORY_MAX bytes at most. */
+int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n);
+int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len);
+
+/* Registers of a vCPU of a VM that is paused */
+int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs);
 
 /* Listen from now on: with CAP_SYS_ADMIN to events of all VMs, else to those of one's own */
 int nl_listen(void);

@@ -77,3 +77,48 @@ int nl_next_event(struct nl_event *event, int ms)
 	(void)ms;
 	return -EOPNOTSUPP;
 }
+
+int nl_vcpu_stats(uint32_t number, struct nl_counters **list, unsigned int *n)
+{
+	(void)number;
+	*list = NULL;
+	*n = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_type(uint32_t number, const void *data, unsigned int len, bool with_break,
+	    unsigned int *taken)
+{
+	(void)number;
+	(void)data;
+	(void)len;
+	(void)with_break;
+	*taken = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n)
+{
+	(void)number;
+	*list = NULL;
+	*n = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len)
+{
+	(void)number;
+	(void)address;
+	(void)buf;
+	(void)len;
+	return -EOPNOTSUPP;
+}
+
+int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs)
+{
+	(void)number;
+	(void)id;
+	(void)regs;
+	(void)sregs;
+	return -EOPNOTSUPP;
+}
