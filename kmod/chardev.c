@@ -306,6 +306,11 @@ static long vm_add_device(void *object, void *arg)
 	return lodge_vm_add_device(object, arg);
 }
 
+static long vm_add_file(void *object, void *arg)
+{
+	return lodge_vm_add_file(object, arg);
+}
+
 static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_SET_SLOT, struct lodge_slot, false, false, vm_set_slot),
 	CALL(LODGE_VM_GET_DIRTY, struct lodge_dirty_log, false, false, vm_get_dirty),
@@ -315,6 +320,7 @@ static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_CONSOLE, struct lodge_open_console, false, false, vm_console),
 	CALL(LODGE_VM_END, struct lodge_vm_end, false, false, vm_end),
 	CALL(LODGE_VM_ADD_DEVICE, struct lodge_add_device, false, false, vm_add_device),
+	CALL(LODGE_VM_ADD_FILE, struct lodge_add_file, false, false, vm_add_file),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)

@@ -81,6 +81,7 @@ void lodge_machine_destroy(struct lodge_machine *machine)
 	lodge_pm_detach(&machine->pm);
 	lodge_rtc_detach(&machine->rtc);
 	lodge_pit_detach(&machine->pit);
+	lodge_fwcfg_detach(&machine->fwcfg);
 	lodge_console_destroy(&machine->debug);
 	lodge_console_destroy(&machine->serial);
 	kfree(machine);

@@ -227,6 +227,27 @@ int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 }
 
 /**
+ * lodge_vm_add_file - LODGE_VM_ADD_FILE
+ * @vm: the caller's
+ * @arg: checked by lodge_fwcfg_add()
+ *
+ * Return: 0, -ENODEV, -EBUSY, -EINTR, or what lodge_fwcfg_add() returned.
+ */
+int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg)
+{
+	int ret = -EBUSY;
+
+	if (!vm->machine || !(vm->flags & LODGE_VM_DEBUG_PORTS))
+		return -ENODEV;
+	if (mutex_lock_interruptible(&vm->lock))
+		return -EINTR;
+	if (!vm->vcpu_ids)
+		ret = lodge_fwcfg_add(&vm->machine->fwcfg, arg);
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/**
  * lodge_vm_add_vcpu - publish a vCPU
  * @vm: its VM
  * @vcpu: complete

@@ -65,6 +65,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
+int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg);
 int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_kick_all(struct lodge_vm *vm);

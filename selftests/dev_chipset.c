@@ -3,6 +3,7 @@
  * The chipset from inside a guest: PIT and RTC interrupt it, three clocks agree, the
  * time is the host's, and each way to end or reset the machine ends the run.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "vm.h"
@@ -372,6 +373,76 @@ static void ask(void)
 	outb(0x511, 5);
 	GUEST_ASSERT_EQ(inw(0x510), 0xffff);
 	GUEST_ASSERT_EQ(inb(0x511), 'E');
+}
+
+/* Files of user space: a directory at 0x19, contents from 0x20 on */
+static void read_files(void)
+{
+	char name[LODGE_FILE_NAME_LEN];
+	unsigned int i, len, key;
+
+	GUEST_ASSERT_EQ(fw_cfg(0x19, 4), 0x02000000);	/* two, big-endian */
+	for (i = 0; i < 2; i++) {
+		for (len = 0, key = 0; len < 4; len++)
+			GUEST_ASSERT_EQ(inb(0x511), (u64)(len == 3 ? 3 - i : 0));
+		GUEST_ASSERT_EQ(inb(0x511), 0);
+		key = inb(0x511);
+		GUEST_ASSERT_EQ(key, 0x20 + i);
+		GUEST_ASSERT_EQ(inb(0x511) | inb(0x511), 0);
+		for (len = 0; len < sizeof(name); len++)
+			name[len] = inb(0x511);
+		GUEST_ASSERT_EQ(name[0], 'a' + i);
+		GUEST_ASSERT_EQ(name[1], 0);
+	}
+	GUEST_ASSERT_EQ(fw_cfg(0x20, 8), 0x332211);
+	GUEST_ASSERT_EQ(fw_cfg(0x21, 8), 0x5544);
+	GUEST_ASSERT_EQ(fw_cfg(0x22, 8), 0);
+	GUEST_ASSERT_EQ(fw_cfg(0x1f, 8), 0);
+	GUEST_ASSERT_EQ(fw_cfg(0xffff, 8), 0);
+}
+
+static int add_file(struct vm *vm, const char *name, const void *data, u32 len)
+{
+	struct lodge_add_file f = { .size = sizeof(f), .len = len, .data = (u64)data };
+
+	memcpy(f.name, name, strnlen(name, sizeof(f.name)));
+	return ioctl(vm->fd, LODGE_VM_ADD_FILE, &f);
+}
+
+TEST(files)
+{
+	struct vm *vm = vm_create(MACHINE | LODGE_VM_DEBUG_PORTS);
+	struct vm *none = vm_create(MACHINE);
+	char name[LODGE_FILE_NAME_LEN + 1];
+	struct vcpu *vcpu;
+
+	EXPECT_OK(add_file(vm, "a", "\x11\x22\x33", 3));
+	EXPECT_OK(add_file(vm, "b", "\x44\x55", 2));
+	EXPECT_ERRNO(add_file(vm, "b", "\x44\x55", 2), EEXIST);
+	EXPECT_ERRNO(add_file(vm, "c", "", 0), EINVAL);
+	EXPECT_ERRNO(add_file(vm, "c", "", LODGE_FILE_MAX + 1), EINVAL);
+	EXPECT_ERRNO(add_file(vm, "", "1", 1), EINVAL);
+	EXPECT_ERRNO(add_file(vm, "a b", "1", 1), EINVAL);
+	memset(name, 'x', sizeof(name));
+	EXPECT_ERRNO(add_file(vm, name, "1", 1), EINVAL);
+	EXPECT_ERRNO(add_file(vm, "c", (void *)8, 1), EFAULT);
+	EXPECT_ERRNO(add_file(none, "a", "1", 1), ENODEV);
+	vcpu = vcpu_long(vm, 0, read_files);
+	EXPECT_ERRNO(add_file(vm, "c", "1", 1), EBUSY);
+	vcpu_done(vcpu);
+}
+
+TEST(sixteen_files)
+{
+	struct vm *vm = vm_create(MACHINE | LODGE_VM_DEBUG_PORTS);
+	char name[8];
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		ASSERT_OK(add_file(vm, name, name, sizeof(name)));
+	}
+	EXPECT_ERRNO(add_file(vm, "more", "1", 1), ENOSPC);
 }
 
 TEST(size_of_the_machine)

@@ -73,3 +73,22 @@ TEST(less_room_and_more)
 	s.values = 0;
 	EXPECT_ERRNO(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s), EFAULT);
 }
+
+TEST(arguments)
+{
+	struct vcpu *vcpu = vcpu_create(vm_create(0), 0);
+	u64 values[LODGE_NR_STATS];
+	struct lodge_stats s = { sizeof(s), 1000, (u64)values };
+
+	EXPECT_OK(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s));
+	EXPECT_EQ(s.count, (u32)LODGE_NR_STATS);
+	s.count = ~0u;
+	EXPECT_OK(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s));
+	EXPECT_EQ(s.count, (u32)LODGE_NR_STATS);
+	s.values = 0;
+	EXPECT_ERRNO(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s), EFAULT);
+	s.values = 0xffff888000000000ull;
+	EXPECT_ERRNO(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s), EFAULT);
+	s.count = 0;
+	EXPECT_OK(ioctl(vcpu->fd, LODGE_VCPU_GET_STATS, &s));
+}

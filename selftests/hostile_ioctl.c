@@ -52,6 +52,7 @@ static const struct call calls[] = {
 	CALL(VM_MSI, lodge_msi, MACHINE, false),
 	CALL(VM_CONSOLE, lodge_open_console, MACHINE, false),
 	CALL(VM_ADD_DEVICE, lodge_add_device, MACHINE, false),
+	CALL(VM_ADD_FILE, lodge_add_file, MACHINE, false),
 	CALL(VM_END, lodge_vm_end, VM, false),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU, false),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU, true),
@@ -115,6 +116,11 @@ static void valid(const struct call *c, void *arg)
 		((struct lodge_add_device *)arg)->id = LODGE_DEVICE_RNG;
 		((struct lodge_add_device *)arg)->fd = -1;
 		return;
+	case LODGE_VM_ADD_FILE:
+		*(struct lodge_add_file *)arg = (struct lodge_add_file){
+			.size = c->size, .len = 8, .data = (u64)bitmap, .name = "a",
+		};
+		return;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 32;
 		return;
@@ -148,6 +154,11 @@ static long do_call(const struct call *c, void *arg)
 {
 	long ret;
 
+	if (c->cmd == LODGE_VM_ADD_FILE) {
+		/* one file of a name */
+		close(fd[MACHINE]);
+		fd[MACHINE] = vm_create(VM_PC | LODGE_VM_DEBUG_PORTS)->fd;
+	}
 	errno = 0;
 	ret = ioctl(fd[c->on], c->cmd, arg);
 	if (ret > 2 && (c->cmd == LODGE_CREATE_VM || c->cmd == LODGE_VM_CREATE_VCPU ||
@@ -779,22 +790,4 @@ TEST(events_and_activity)
 	EXPECT_ERRNO(vcpu_interrupt(the_vcpu, ~0u), EINVAL);
 	/* what NMI gets as argument does not matter */
 	EXPECT_OK(ioctl(fd[VCPU], LODGE_VCPU_NMI, -1ul));
-}
-
-TEST(statistics)
-{
-	struct lodge_stats s = { sizeof(s), 1000, (u64)stats };
-
-	setup();
-	EXPECT_OK(ioctl(fd[VCPU], LODGE_VCPU_GET_STATS, &s));
-	EXPECT_EQ(s.count, (u32)LODGE_NR_STATS);
-	s.count = ~0u;
-	EXPECT_OK(ioctl(fd[VCPU], LODGE_VCPU_GET_STATS, &s));
-	EXPECT_EQ(s.count, (u32)LODGE_NR_STATS);
-	s.values = 0;
-	EXPECT_ERRNO(ioctl(fd[VCPU], LODGE_VCPU_GET_STATS, &s), EFAULT);
-	s.values = 0xffff888000000000ull;
-	EXPECT_ERRNO(ioctl(fd[VCPU], LODGE_VCPU_GET_STATS, &s), EFAULT);
-	s.count = 0;
-	EXPECT_OK(ioctl(fd[VCPU], LODGE_VCPU_GET_STATS, &s));
 }

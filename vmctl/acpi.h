@@ -19,10 +19,10 @@
 #define ACPI_RESET_VALUE	6
 #define ACPI_S5_TYPE		5
 #define ACPI_PVPANIC_PORT	0x505
-#define ACPI_PCI_ECAM		0xe0000000	/* configuration space of bus 0 */
+#define ACPI_PCI_ECAM		0xc0000000	/* configuration space of bus 0 */
 #define ACPI_PCI_ECAM_SIZE	0x100000
-#define ACPI_PCI_MEMORY		0xc0000000	/* window for BARs */
-#define ACPI_PCI_MEMORY_SIZE	0x20000000
+#define ACPI_PCI_MEMORY		0xc0100000	/* window for BARs */
+#define ACPI_PCI_MEMORY_SIZE	0x3eb00000
 #define ACPI_PCI_PORT		0xcf8
 #define ACPI_PCI_DEVICES	32
 #define ACPI_PCI_GSI		16		/* INTA of device n: this + n % ACPI_PCI_LINES */

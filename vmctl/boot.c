@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which kind of image it is, flat images and firmware, and what all loaders share:
+ * Which kind of image it is, flat images, and what all loaders share:
  * claims of guest memory, memory map, command line, page tables.
  */
 #include <stdarg.h>
@@ -11,8 +11,6 @@
 #include "boot.h"
 
 #define PAGE		4096ULL
-#define ROM_LOW_MAX	0x20000		/* of a firmware's end that is also below 1 MiB */
-#define ROM_MAX		(16ULL << 20)	/* below it are the interrupt controllers */
 
 int boot_error(struct boot *b, const char *format, ...)
 {
@@ -279,35 +277,6 @@ static int flat_load(struct boot *b)
 	b->mode = BOOT_MODE_REAL;
 	b->entry_cs = at < 0x10000 ? 0 : at >> 4;
 	b->entry = at - b->entry_cs * 16ULL;
-	return 0;
-}
-
-/* ---- firmware ------------------------------------------------------------ */
-
-/**
- * boot_firmware - a machine that starts at the reset vector
- * @b: the boot
- * @firmware: the ROM
- * @rom: memory for the read-only slot that ends at 4 GiB
- * @rom_size: bytes of it: the file's, in whole pages
- */
-int boot_firmware(struct boot *b, const struct boot_file *firmware, uint8_t *rom, size_t rom_size)
-{
-	size_t low = firmware->len < ROM_LOW_MAX ? firmware->len : ROM_LOW_MAX;
-	void *p;
-
-	b->kind = BOOT_FIRMWARE;
-	b->mode = BOOT_MODE_RESET;
-	if (!firmware->len)
-		return boot_error(b, "%s is empty", firmware->name);
-	if (firmware->len > ROM_MAX || rom_size < firmware->len)
-		return boot_error(b, "%s has %zu bytes: firmware may have %llu", firmware->name,
-				  firmware->len, ROM_MAX);
-	memcpy(rom + rom_size - firmware->len, firmware->data, firmware->len);
-	p = guestmem_ptr(b->mem, BOOT_HIGH - low, low);
-	if (!p)
-		return boot_error(b, "firmware needs 1 MiB of memory at least");
-	memcpy(p, firmware->data + firmware->len - low, low);
 	return 0;
 }
 

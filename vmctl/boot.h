@@ -28,6 +28,8 @@
 #define BOOT_ACPI		0xf0000
 #define BOOT_HIGH		0x100000
 
+#define BOOT_MAX_FILES	4
+
 enum boot_kind {
 	BOOT_UNKNOWN,
 	BOOT_BZIMAGE,
@@ -78,6 +80,8 @@ struct boot_file {
  * @rbx: out
  * @rsi: out
  * @rsp: out
+ * @files: out: what firmware finds by fw_cfg
+ * @nr_files: out: how many
  * @claims: places that are taken, with their owners
  * @nr_claims: how many
  * @error: why it failed
@@ -100,6 +104,13 @@ struct boot {
 	uint64_t rbx;
 	uint64_t rsi;
 	uint64_t rsp;
+
+	struct boot_fwfile {
+		const char *name;
+		size_t len;
+		uint8_t data[128];
+	} files[BOOT_MAX_FILES];
+	unsigned int nr_files;
 
 	struct boot_claim {
 		uint64_t start;
@@ -128,8 +139,11 @@ struct boot_range {
 
 /* boot.c */
 int boot_load(struct boot *b);
-int boot_firmware(struct boot *b, const struct boot_file *firmware, uint8_t *rom, size_t rom_size);
 const char *boot_kind_name(enum boot_kind kind);
+
+/* boot_firmware.c */
+int boot_firmware(struct boot *b, const struct boot_file *firmware, uint8_t *rom, size_t rom_size,
+		  unsigned int cpus);
 
 /* What the loaders share, boot.c */
 int boot_error(struct boot *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

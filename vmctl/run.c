@@ -74,7 +74,8 @@ static int load(const struct run *r, struct vm *vm, struct boot *b)
 	};
 	if (!r->firmware.name && build_acpi(vm, b))
 		return -1;
-	failed = r->firmware.name ? boot_firmware(b, &r->firmware, vm->rom, vm->rom_size) :
+	failed = r->firmware.name ? boot_firmware(b, &r->firmware, vm->rom, vm->rom_size,
+						  vm->config->cpus) :
 				    boot_load(b);
 	if (failed)
 		cmd_error(CMD_FAILED, "%s", b->error);
@@ -90,7 +91,7 @@ static int prepare(struct run *r, struct vm *vm)
 		return -1;
 	if (!r->restart)
 		run_free_files(r);
-	if (vm_create(vm))
+	if (vm_create(vm, &b))
 		return -1;
 	return vm_set_start(vm, &b);
 }

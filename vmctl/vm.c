@@ -219,13 +219,32 @@ int vm_alloc(struct vm *vm, const struct vm_config *config, size_t rom_size)
 	return 0;
 }
 
+/* What firmware reads */
+static int add_files(const struct vm *vm, const struct boot *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->nr_files; i++) {
+		const struct boot_fwfile *file = &b->files[i];
+		struct lodge_add_file f = {
+			.size = sizeof(f), .len = file->len, .data = (uintptr_t)file->data,
+		};
+
+		snprintf(f.name, sizeof(f.name), "%s", file->name);
+		if (ioctl(vm->fd, LODGE_VM_ADD_FILE, &f))
+			return fail("cannot give the firmware its files");
+	}
+	return 0;
+}
+
 /**
  * vm_create - the VM itself, with its vCPUs, not started
  * @vm: vm_alloc() has been called
+ * @b: has been loaded
  *
  * Return: 0, or -1 after having told the user.
  */
-int vm_create(struct vm *vm)
+int vm_create(struct vm *vm, const struct boot *b)
 {
 	vm->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vm->cpu = calloc(vm->config->cpus, sizeof(*vm->cpu));
@@ -234,7 +253,8 @@ int vm_create(struct vm *vm)
 	vm->dev = open_device();
 	if (vm->dev < 0)
 		return -1;
-	if (read_info(vm) || create_fd(vm) || add_memory(vm) || add_devices(vm))
+	if (read_info(vm) || create_fd(vm) || add_memory(vm) || add_devices(vm) ||
+	    add_files(vm, b))
 		return -1;
 	while (vm->nr_cpus < vm->config->cpus)
 		if (add_vcpu(vm))

@@ -127,7 +127,7 @@ struct vm {
 
 /* These tell the user what went wrong and return -1 */
 int vm_alloc(struct vm *vm, const struct vm_config *config, size_t rom_size);
-int vm_create(struct vm *vm);
+int vm_create(struct vm *vm, const struct boot *b);
 int vm_set_start(struct vm *vm, const struct boot *b);
 int vm_start(struct vm *vm);
 int vm_console(struct vm *vm, unsigned int which);

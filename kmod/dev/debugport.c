@@ -3,7 +3,7 @@
  * The ports by which test guests speak, as on Bochs and QEMU: a read of 0xe9 tells
  * that the debug console is there, what is written to it goes to the VM's debug
  * console, or to user space if there is none; a write to 0xf4 ends the run with
- * its value.
+ * its value.  Firmware for QEMU has its debug console at 0x402.
  */
 #include <linux/types.h>
 
@@ -12,6 +12,7 @@
 #include "debugport.h"
 
 #define DEBUG_CONSOLE_PORT	0xe9
+#define FIRMWARE_CONSOLE_PORT	0x402
 #define DEBUG_EXIT_PORT		0xf4
 
 static u64 console_read(void *dev, u32 offset, u8 width)
@@ -66,7 +67,12 @@ int lodge_debugport_attach(struct lodge_bus *bus, struct lodge_console *con)
 	const struct lodge_bus_range exit = {
 		.first = DEBUG_EXIT_PORT, .count = 4, .ops = &exit_ops,
 	};
+	const struct lodge_bus_range firmware = {
+		.first = FIRMWARE_CONSOLE_PORT, .count = 1, .ops = &console_ops, .dev = con,
+	};
 	int err = lodge_bus_add(bus, &console);
 
+	if (!err && con)
+		err = lodge_bus_add(bus, &firmware);
 	return err ? err : lodge_bus_add(bus, &exit);
 }

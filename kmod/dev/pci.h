@@ -17,10 +17,10 @@ struct lodge_pci;
 struct lodge_pci_device;
 
 #define LODGE_PCI_PORT		0xcf8
-#define LODGE_PCI_ECAM		0xe0000000ULL	/* of bus 0, the only one */
+#define LODGE_PCI_ECAM		0xc0000000ULL	/* of bus 0, the only one */
 #define LODGE_PCI_ECAM_SIZE	0x100000
-#define LODGE_PCI_MEMORY	0xc0000000ULL	/* BARs answer in this window only */
-#define LODGE_PCI_MEMORY_SIZE	0x20000000
+#define LODGE_PCI_MEMORY	0xc0100000ULL	/* BARs answer in this window only */
+#define LODGE_PCI_MEMORY_SIZE	0x3eb00000	/* to the I/O APIC */
 #define LODGE_PCI_GSI		16		/* INTA of device n is GSI 16 + n % 8 */
 #define LODGE_PCI_LINES		8
 #define LODGE_PCI_SLOTS		32		/* device numbers; 0 is the host bridge */

@@ -9,9 +9,9 @@
 
 #include "vm.h"
 
-#define ECAM		0xe0000000ull
-#define WINDOW		0xc0000000ull
-#define WINDOW_END	0xe0000000ull
+#define ECAM		0xc0000000ull
+#define WINDOW		0xc0100000ull
+#define WINDOW_END	0xfec00000ull
 #define SLOT		5	/* of the device */
 #define BAR_SIZE	0x8000u
 

@@ -141,7 +141,7 @@ TEST(mcfg)
 	p = find_table("MCFG");
 	ASSERT_EQ(le(p + 4, 4), 60u);
 	EXPECT_EQ(le(p + 36, 8), 0u);
-	EXPECT_EQ(le(p + 44, 8), 0xe0000000u);
+	EXPECT_EQ(le(p + 44, 8), 0xc0000000u);
 	EXPECT_EQ(le(p + 52, 4), 0u);		/* segment 0, bus 0 to 0 */
 }
 
@@ -359,9 +359,9 @@ static void dsdt(unsigned int cpus)
 	EXPECT_EQ(w.ports[3], 0xcf8u);
 	EXPECT_EQ(w.irqs, 1u << 4 | 1u << 8);
 	EXPECT_EQ(w.buses[0] | w.buses[1], 0u);
-	EXPECT_EQ(w.window[0], 0xc0000000u);
-	EXPECT_EQ(w.window[1], 0x20000000u);
-	EXPECT_EQ(w.fixed[0], 0xe0000000u);
+	EXPECT_EQ(w.window[0], 0xc0100000u);
+	EXPECT_EQ(w.window[1], 0x3eb00000u);
+	EXPECT_EQ(w.fixed[0], 0xc0000000u);
 	EXPECT_EQ(w.fixed[1], 0x100000u);
 	EXPECT_EQ(w.routes, 31u);
 }

@@ -4,7 +4,8 @@
  * is told, and what is said about images that are wrong.
  *
  * native-sources: ../vmctl/boot.c ../vmctl/boot_bzimage.c ../vmctl/boot_elf.c
- * native-sources: ../vmctl/boot_pvh.c ../vmctl/boot_multiboot.c
+ * native-sources: ../vmctl/boot_pvh.c ../vmctl/boot_multiboot.c ../vmctl/boot_firmware.c
+ * native-sources: ../vmctl/acpi.c ../vmctl/aml.c
  */
 #include "boot_images.h"
 #include "../lib/ktap.c"
@@ -81,7 +82,7 @@ TEST(memory_map)
 	EXPECT_EQ(r[3].start, 0x100000u);
 	EXPECT_EQ(r[3].start + r[3].len, GUESTMEM_HOLE);
 	/* PCI's configuration space */
-	EXPECT_EQ(r[4].start, 0xe0000000u);
+	EXPECT_EQ(r[4].start, 0xc0000000u);
 	EXPECT_EQ(r[4].len, 0x100000u);
 	EXPECT_EQ(r[4].type, 2u);
 	EXPECT_EQ(r[5].start, GUESTMEM_HIGH);
@@ -552,16 +553,28 @@ TEST(firmware)
 	struct guestmem mem = memory_of(BIG_MEMORY);
 	struct boot b = boot_of(&mem, &image);
 	struct boot_file rom = { "ROM", "", image.data, 10000 };
+	uint64_t end = BIG_MEMORY - 0x10000;
 	uint8_t *slot = calloc(1, 12288);
 
 	fill(image.data, sizeof(image.data));
-	ASSERT_EQ(boot_firmware(&b, &rom, slot, 12288), 0);
+	ASSERT_EQ(boot_firmware(&b, &rom, slot, 12288, 2), 0);
 	EXPECT_EQ(b.mode, BOOT_MODE_RESET);
 	EXPECT_EQ(memcmp(slot + 12288 - 10000, image.data, 10000), 0);
 	EXPECT_TRUE(same(&b, 0x100000 - 10000, image.data, 10000));
-	EXPECT_EQ(boot_firmware(&b, &rom, slot, 4096), -1);
+	/* its memory ends where the tables start; their root is a file, with where it belongs */
+	ASSERT_EQ(b.nr_files, 3u);
+	EXPECT_EQ(strcmp(b.files[0].name, "etc/e820"), 0);
+	EXPECT_EQ(b.files[0].len, 3u * 20);
+	EXPECT_EQ(memcmp(b.files[0].data + 8, &end, 8), 0);
+	EXPECT_EQ(memcmp(b.files[0].data + 20, &end, 8), 0);
+	EXPECT_EQ(b.files[0].data[36], 2u);
+	EXPECT_EQ(strcmp(b.files[1].name, "etc/acpi/rsdp"), 0);
+	EXPECT_EQ(memcmp(b.files[1].data, "RSD PTR ", 8), 0);
+	EXPECT_TRUE(same(&b, BIG_MEMORY - 0x10000, b.files[1].data, b.files[1].len));
+	EXPECT_EQ(b.files[2].len, 128u);
+	EXPECT_EQ(boot_firmware(&b, &rom, slot, 4096, 2), -1);
 	rom.len = 0;
-	EXPECT_EQ(boot_firmware(&b, &rom, slot, 12288), -1);
+	EXPECT_EQ(boot_firmware(&b, &rom, slot, 12288, 2), -1);
 	EXPECT_TRUE(says(&b, "empty"));
 	free(mem.host);
 	free(slot);
@@ -577,10 +590,10 @@ TEST(firmware_large)
 	struct boot_file rom = { "ROM", "", bytes, size };
 
 	fill(bytes, size);
-	ASSERT_EQ(boot_firmware(&b, &rom, slot, size), 0);
+	ASSERT_EQ(boot_firmware(&b, &rom, slot, size, 2), 0);
 	EXPECT_EQ(memcmp(slot, bytes, size), 0);
-	EXPECT_TRUE(same(&b, 0xe0000, bytes + size - 0x20000, 0x20000));
-	EXPECT_EQ(u32_at(&b, 0xdfffc), 0u);
+	EXPECT_TRUE(same(&b, 0xc0000, bytes + size - 0x40000, 0x40000));
+	EXPECT_EQ(u32_at(&b, 0xbfffc), 0u);
 	free(mem.host);
 	free(bytes);
 	free(slot);

@@ -157,6 +157,7 @@ struct lodge_create_vm {
 #define LODGE_VM_MSI		LODGE_IOC(0x14)
 #define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
 #define LODGE_VM_ADD_DEVICE	LODGE_IOC(0x16)
+#define LODGE_VM_ADD_FILE	LODGE_IOC(0x1e)
 #define LODGE_VM_END		LODGE_IOC(0x1f)
 
 /* struct lodge_slot.flags */
@@ -353,6 +354,28 @@ struct lodge_add_device {
 	__u16 mtu;
 	__u8 serial[LODGE_SERIAL_LEN];
 	__u32 pad2;
+};
+
+#define LODGE_FILE_NAME_LEN	56
+#define LODGE_FILE_MAX		(256U << 10)
+
+/**
+ * struct lodge_add_file - LODGE_VM_ADD_FILE: a file that the guest finds by QEMU's fw_cfg
+ * @size: sizeof(struct lodge_add_file)
+ * @len: bytes of it, 1 to LODGE_FILE_MAX
+ * @data: address of its content, which is copied
+ * @name: NUL-terminated, printable, without spaces, such as "etc/e820"
+ * @pad: zero
+ *
+ * With LODGE_VM_MACHINE and LODGE_VM_DEBUG_PORTS only, else ENODEV, and before the first vCPU, else
+ * EBUSY.  A VM may have 16; ENOSPC, and EEXIST if there is one of this name.
+ */
+struct lodge_add_file {
+	__u32 size;
+	__u32 len;
+	__u64 data;
+	char name[LODGE_FILE_NAME_LEN];
+	__u64 pad;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */
