@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * typist PROMPT LINE... -- COMMAND...: runs a command on a terminal of its own, and types the next
- * LINE whenever the PROMPT is there.  What the terminal shows goes to standard output.  The status
+ * LINE whenever the PROMPT is there, or one of several with | between.  What the terminal shows goes to standard output.  The status
  * is the command's, as a shell has it, or 124 if nothing was shown for two minutes.
  */
 #include <errno.h>
@@ -47,9 +47,15 @@ static void show(const char *p, ssize_t n)
 
 static int at_prompt(const char *prompt)
 {
-	size_t len = strlen(prompt);
+	size_t len;
 
-	return nr_seen >= len && !memcmp(seen + nr_seen - len, prompt, len);
+	for (;; prompt += len + 1) {
+		len = strcspn(prompt, "|");
+		if (nr_seen >= len && !memcmp(seen + nr_seen - len, prompt, len))
+			return 1;
+		if (!prompt[len])
+			return 0;
+	}
 }
 
 static void type(int terminal, const char *line)

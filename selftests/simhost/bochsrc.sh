@@ -84,6 +84,8 @@ write_bochsrc()
 		info: action=ignore
 		debug: action=ignore
 	CONF
+	[ ! "$DISK" ] ||
+		echo "ata0-slave: type=disk, mode=volatile, path=\"$(realpath "$DISK")\", journal=\"$dir/redolog\", $(geometry "$(realpath "$DISK")")" >> "$dir/bochsrc"
 	[ ! "$5" ] || echo "com2: enabled=1, mode=term, dev=$dir/tty" >> "$dir/bochsrc"
 	[ ! "${SIMHOST_BOCHSRC:-}" ] || echo "$SIMHOST_BOCHSRC" >> "$dir/bochsrc"
 	echo c > "$dir/bochs.cmd"

@@ -21,6 +21,7 @@ warn_ignored()
 	[ "$CPU" = skylake_x ] || ignored+=' --cpu'
 	[ "$CPUS" = 1 ] || ignored+=' --cpus'
 	[ "$MEM" = 1G ] || ignored+=' --mem'
+	[ ! "$DISK" ] || ignored+=' --disk'
 	[ ! "$APPEND" ] || ignored+=' --append'
 	[ "${#COPY[@]}" = 0 ] || ignored+=' --copy'
 	[ ! "$VERBOSE$KEEP$IS_SHELL" ] || ignored+=' --verbose/--keep/--shell'
