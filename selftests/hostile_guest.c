@@ -20,6 +20,7 @@
 static volatile u32 seed;
 static u32 flags;		/* of the VMs */
 static u64 count[LODGE_EXIT_NR];
+static u64 ticks, returns;	/* of and from vcpu_run_try() */
 
 static u32 rnd(void)
 {
@@ -73,7 +74,12 @@ static bool run_exits(struct vcpu *vcpu, unsigned int exits)
 	struct lodge_run *run = vcpu->run;
 
 	while (exits--) {
-		if (vcpu_run_try(vcpu)) {
+		u64 start = rdtsc();
+		int failed = vcpu_run_try(vcpu);
+
+		ticks += rdtsc() - start;
+		returns++;
+		if (failed) {
 			ASSERT_EQ(errno, EINTR);
 			ASSERT_EQ(run->exit_reason, (u32)LODGE_EXIT_NONE);
 			count[LODGE_EXIT_NONE]++;
@@ -195,6 +201,20 @@ static void any_message(struct vm *vm)
 	EXPECT_OK(ioctl(vm->fd, LODGE_VM_SET_GSI, &gsi));
 }
 
+/*
+ * What an exit costs is left out, roughly.  The simulated host's TSC counts instructions: in three
+ * modes, with the machine and without, this makes ten million and more.
+ */
+static void tell_ticks(struct vcpu *vcpu)
+{
+	u64 exits = vcpu_stat(vcpu, LODGE_STAT_EXITS);
+	u64 outside = returns * 2000 + exits * 500;
+
+	diag("%llu thousand ticks in the guest, %llu exits", ticks < outside ? 0ULL :
+	     (unsigned long long)(ticks - outside) / 1000, (unsigned long long)exits);
+	EXPECT_GT(ticks, outside + 2000000);
+}
+
 /* Any bytes as code; exceptions lead into it again, where the mode makes that easy */
 static void random_code(void (*start)(struct vcpu *vcpu), u64 at)
 {
@@ -226,6 +246,7 @@ static void random_code(void (*start)(struct vcpu *vcpu), u64 at)
 	}
 	diag("%llu rounds", (unsigned long long)rounds);
 	tell();
+	tell_ticks(vcpu);
 	EXPECT_GT(rounds, 100ull);
 }
 
