@@ -235,6 +235,7 @@ static int attach(const struct cmd_args *args, const struct nl_vm *vm)
 		return status;
 	watch_signals();
 	a.is_terminal = console_init();
+	console_raw();
 	if (a.is_terminal)
 		console_tell("this is the console of %s; Ctrl-a x leaves it, Ctrl-a h helps",
 			     a.vm.name);

@@ -130,14 +130,14 @@ static const char console_more[] =
 	"has the input; others look on.\n";
 
 static const char dump_more[] =
-	"VM is its name or number.  FILE is a vmcore for crash and drgn.  The VM is paused meanwhile.\n";
+	"VM is its name or number.  It is paused meanwhile.  FILE is a vmcore for crash and drgn.\n";
 
 static const char mem_more[] =
 	"VM is its name or number.  Numbers are decimal, or hexadecimal after 0x; LENGTH is 256\n"
 	"if it is not given.\n";
 
 static const char pin_more[] =
-	"VM is its name or number, CPU one of its processors or \"all\", HOST-CPUS a list as 0-2,5.\n";
+	"VM is its name or number, CPU one of its processors or \"all\", HOST-CPUS as 0-2,5.\n";
 
 static const char regs_more[] =
 	"VM is its name or number.  It is paused for a moment, unless it is paused.\n";

@@ -55,6 +55,8 @@ static struct nl_sock *connect_socket(void)
 		return NULL;
 	}
 	nl_socket_set_msg_buf_size(s, BUFFER);
+	/* an answer, as the kernel counts its room, and the acknowledgement behind it */
+	nl_socket_set_buffer_size(s, 4 * BUFFER, BUFFER);
 	setsockopt(nl_socket_get_fd(s), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	return s;
 }
@@ -169,7 +171,7 @@ static int receive(struct request *r)
 /* A message for the kernel; @number 0: no attribute 1, which is a VM's number everywhere */
 static struct nl_msg *new_message(int cmd, int flags, uint32_t number)
 {
-	struct nl_msg *msg = nlmsg_alloc();
+	struct nl_msg *msg = nlmsg_alloc_size(2 * LODGE_CONSOLE_WRITE_MAX);
 
 	if (!msg)
 		return NULL;

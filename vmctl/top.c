@@ -17,6 +17,10 @@
 #include "table.h"
 
 #define SECOND_NS	1000000000ULL
+/* Of /proc/PID/stat behind the name: utime, stime, rss (proc(5)) */
+#define STAT_FIELDS	" %*c" REPEAT10(" %*s") " %lu %lu" REPEAT4(" %*s") REPEAT4(" %*s") " %lu"
+#define REPEAT4(s)	s s s s
+#define REPEAT10(s)	REPEAT4(s) REPEAT4(s) s s
 #define MAX_COLUMNS	8	/* processors in a table for people; more are summed only */
 
 /* ---- exits --------------------------------------------------------------- */
@@ -85,7 +89,7 @@ static int exits_one(const struct cmd_args *args, const struct nl_vm *vm)
 	int error;
 
 	if (vm->state == LODGE_STATE_ENDED)
-		return cmd_error(CMD_NO_VM, "%s has ended: vmctl stat has what it counted", vm->name);
+		return cmd_error(CMD_NO_VM, "%s has ended: see vmctl stat", vm->name);
 	error = nl_vcpu_stats(vm->number, &list, &n);
 	if (error)
 		return ctl_fail(error, vm->name);
@@ -150,8 +154,7 @@ static void look_at_process(struct sample *s)
 	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
 	fclose(f);
 	p = strrchr(text, ')');
-	if (p && sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu %*s %*s %*s "
-			"%*s %*s %*s %*s %*s %lu", &user, &sys, &pages) == 3) {
+	if (p && sscanf(p + 1, STAT_FIELDS, &user, &sys, &pages) == 3) {
 		s->cpu = (double)(user + sys) / sysconf(_SC_CLK_TCK);
 		s->resident = (uint64_t)pages * sysconf(_SC_PAGESIZE);
 	}
