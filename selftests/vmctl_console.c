@@ -14,8 +14,8 @@
 #define LONG	40000	/* ms */
 
 /*
- * Sends back what it gets plus 1; 'q' powers off, 'r' resets.  A break is told of as '!': it is seen
- * in the line status, and its byte is 0.
+ * Sends back what it gets plus 1; 'q' powers off, 'r' resets.  A break is told of as '!': it is
+ * seen in the line status, and its byte is 0.
  */
 PC_GUEST(echoes, ".code16\n" PC_PUTS("echoes_text")
 	 "1: mov $0x3fd, %dx\n2: in %dx, %al; test $1, %al; jz 2b\n"

@@ -145,8 +145,8 @@ TEST(memory)
 {
 	start();
 	EXPECT_EQ(vmctl("mem in 0x9000 16"), 0);
-	EXPECT_TRUE(is(c.text, "0000000000009000  4f 53 52 45 4c 45 41 53  "
-			       "45 3d 31 2e 32 2e 33 0a  OSRELEASE=1.2.3.\n"));
+	EXPECT_TRUE(has(c.text, "0000000000009000  4f 53 52 45 4c 45 41 53  45 3d 31 2e 32 2e"));
+	EXPECT_TRUE(has(c.text, " 33 0a  OSRELEASE=1.2.3.\n"));
 	/* to the end, and more than one message holds */
 	EXPECT_EQ(vmctl("mem --binary in 0x100000 0x100000"), 0);
 	EXPECT_EQ(c.len, 0x100000u);

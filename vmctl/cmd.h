@@ -39,10 +39,12 @@ struct cmd_opt {
  * struct cmd_value - an option that was given
  * @id: that of its struct cmd_opt
  * @value: its argument, NULL if there is none
+ * @where: the line of a file that it comes from, NULL for the command line
  */
 struct cmd_value {
 	int id;
 	const char *value;
+	const char *where;
 };
 
 struct cmd;
@@ -55,6 +57,7 @@ struct cmd;
  * @argv: operands, options taken out
  * @nr_values: number of options but -j
  * @values: they, in the order of the command line
+ * @where: the line of a file that all of it comes from, NULL for the command line
  */
 struct cmd_args {
 	const struct cmd *cmd;
@@ -63,6 +66,7 @@ struct cmd_args {
 	char **argv;
 	int nr_values;
 	struct cmd_value *values;
+	const char *where;
 };
 
 /**
@@ -88,7 +92,14 @@ struct cmd {
 /* The sentence goes to stderr after "vmctl: " and gets a newline; returns @status */
 int cmd_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What is wrong from now on is at this line of a file; NULL: the command line */
+void cmd_where(const char *where);
+
+/* All verbs, ended by an empty entry */
+extern const struct cmd cmds[];
+
 int cmd_check(const struct cmd_args *args);
+int cmd_completion(const struct cmd_args *args);
 int cmd_console(const struct cmd_args *args);
 int cmd_dump(const struct cmd_args *args);
 int cmd_events(const struct cmd_args *args);

@@ -121,7 +121,7 @@ static int detach(struct run *r)
 	return CMD_OK;
 }
 
-int cmd_start(const struct cmd_args *args)
+static int start(const struct cmd_args *args)
 {
 	static struct run r;
 	int status = run_parse(&r, args, true);
@@ -131,4 +131,56 @@ int cmd_start(const struct cmd_args *args)
 	if (!status)
 		status = run_read_files(&r);
 	return status ? status : detach(&r);
+}
+
+/* In a process of its own: no VM has what another has open, and locked */
+static int start_aside(const struct cmd_args *args)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return cmd_error(CMD_FAILED, "cannot start a process: %s", strerror(errno));
+	if (!pid) {
+		status = start(args);
+		_exit(fflush(stdout) ? CMD_FAILED : status);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return CMD_FAILED;
+	return WIFSIGNALED(status) ? RUN_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* All are looked at before the first is started */
+static int start_file(const struct cmd_args *args, const char *file, bool dry_run)
+{
+	static struct run r;
+	struct cmd_args *list;
+	unsigned int i, n;
+	int status = vmfile_read(args, file, &list, &n);
+
+	for (i = 0; i < n && !status; i++)
+		status = run_parse(&r, &list[i], true);
+	for (i = 0; i < n && !status; i++) {
+		if (dry_run)
+			vmfile_tell(&list[i]);
+		else
+			status = start_aside(&list[i]);
+	}
+	return status;
+}
+
+int cmd_start(const struct cmd_args *args)
+{
+	bool dry_run;
+	const char *file = vmfile_wanted(args, &dry_run);
+
+	if (file)
+		return start_file(args, file, dry_run);
+	if (args->argc > 1)
+		return cmd_error(CMD_USAGE, "start has no use for \"%s\": see vmctl help start",
+				 args->argv[1]);
+	return start(args);
 }

@@ -95,6 +95,8 @@ static const struct cmd_opt run_opts[] = {
 	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
 	{ RUN_NET, "net", "[OPTION,...]", "a network device; tap=NAME, mac=ADDRESS, mtu=N" },
 	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
+	{ 'f', "file", "FILE", "what this file says of the VM; start: of these, or of all in it" },
+	{ RUN_DRY_RUN, "dry-run", NULL, "with --file: tell what would be started, and do not" },
 	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },
 	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
 	{ 'q', "quiet", NULL, "do not tell how the guest ended" },
@@ -124,13 +126,16 @@ static const char start_more[] =
 
 static const char vm_more[] = "VM is its name or number.\n";
 
+static const char completion_more[] =
+	"For now: source <(vmctl completion bash), or vmctl completion fish | source.\n";
+
 static const char console_more[] =
 	"VM is its name or number.  Shows the last that the guest wrote, then goes on.\n"
 	"On a terminal Ctrl-a x leaves, Ctrl-a h shows the other keys.  The first who comes\n"
 	"has the input; others look on.\n";
 
 static const char dump_more[] =
-	"VM is its name or number.  It is paused meanwhile.  FILE is a vmcore for crash and drgn.\n";
+	"VM is its name or number.  It is paused meanwhile.  FILE is for crash and drgn.\n";
 
 static const char mem_more[] =
 	"VM is its name or number.  Numbers are decimal, or hexadecimal after 0x; LENGTH is 256\n"
@@ -153,12 +158,12 @@ static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
 	"status is the guest's, as vmctl run has it.\n";
 
-static const struct cmd cmds[] = {
+const struct cmd cmds[] = {
 	{ "check", "", "tell whether lodge can run on this machine", json_opts, 0, NULL,
 	  cmd_check },
 	{ "run", "[IMAGE]", "run a guest on this terminal until it ends", run_opts, 1, run_more,
 	  cmd_run },
-	{ "start", "[IMAGE]", "run a guest that needs no terminal", run_opts, 1, start_more,
+	{ "start", "[IMAGE]", "run a guest that needs no terminal", run_opts, MAX_VMS, start_more,
 	  cmd_start },
 	{ "list", "[VM ...]", "list virtual machines", list_opts, MAX_VMS, NULL, cmd_list },
 	{ "ls", "[VM ...]", NULL, list_opts, MAX_VMS, NULL, cmd_list },
@@ -194,17 +199,26 @@ static const struct cmd cmds[] = {
 	  pin_more, cmd_pin },
 	{ "wait", "VM ...", "wait until a VM has ended", wait_opts, MAX_VMS, wait_more, cmd_wait },
 	{ "rm", "VM ...", "forget a VM that has ended", NULL, MAX_VMS, vm_more, cmd_rm },
+	{ "completion", "bash|zsh|fish", "print what completes these commands in a shell", NULL, 1,
+	  completion_more, cmd_completion },
 	{ "version", "", "print the versions of vmctl and of the module", json_opts, 0, NULL,
 	  cmd_version },
 	{ "help", "[command]", "explain a command", NULL, 1, NULL, cmd_help },
 	{ 0 }
 };
 
+static const char *where_wrong;
+
+void cmd_where(const char *where)
+{
+	where_wrong = where;
+}
+
 int cmd_error(int status, const char *format, ...)
 {
 	va_list ap;
 
-	fputs("vmctl: ", stderr);
+	fprintf(stderr, "vmctl: %s%s", where_wrong ? where_wrong : "", where_wrong ? ": " : "");
 	va_start(ap, format);
 	vfprintf(stderr, format, ap);
 	va_end(ap);
@@ -378,7 +392,7 @@ static int run_cmd(const struct cmd *c, bool json, int argc, char **argv)
 			return bad_option(c, argv, i == ':');
 		default:
 			args.values[args.nr_values++] = (struct cmd_value){
-				i, argument(find_opt(c, i), argc, argv),
+				.id = i, .value = argument(find_opt(c, i), argc, argv),
 			};
 		}
 	}

@@ -55,7 +55,7 @@ static struct nl_sock *connect_socket(void)
 		return NULL;
 	}
 	nl_socket_set_msg_buf_size(s, BUFFER);
-	/* an answer, as the kernel counts its room, and the acknowledgement behind it */
+	/* an answer, as the kernel counts its room, and the one behind it that ends it */
 	nl_socket_set_buffer_size(s, 4 * BUFFER, BUFFER);
 	setsockopt(nl_socket_get_fd(s), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	return s;

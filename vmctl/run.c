@@ -129,8 +129,19 @@ int run_guest(struct run *r)
 int cmd_run(const struct cmd_args *args)
 {
 	static struct run r;
-	int status = run_parse(&r, args, false);
+	struct cmd_args one;
+	bool dry_run;
+	const char *file = vmfile_wanted(args, &dry_run);
+	int status = CMD_OK;
 
+	if (file)
+		status = vmfile_one(args, file, &one);
+	if (!status)
+		status = run_parse(&r, file ? &one : args, false);
+	if (!status && dry_run && file) {
+		vmfile_tell(&one);
+		return CMD_OK;
+	}
 	if (!status)
 		status = run_read_files(&r);
 	return status ? status : run_guest(&r);

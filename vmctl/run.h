@@ -26,6 +26,7 @@ enum run_option {
 	RUN_STATS,
 	RUN_RNG,
 	RUN_NET,
+	RUN_DRY_RUN,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
@@ -87,6 +88,17 @@ struct run {
 int run_parse(struct run *r, const struct cmd_args *args, bool detached);
 int run_read_files(struct run *r);
 void run_free_files(struct run *r);
+
+/*
+ * vmfile.c: the VMs of a file, with --file; each is what args would be for it.  An exit status after
+ * having told the user; what it allocates stays.
+ */
+int vmfile_read(const struct cmd_args *args, const char *path, struct cmd_args **list,
+		unsigned int *n);
+/* Of them the one that the operand names; --dry-run is heeded */
+int vmfile_one(const struct cmd_args *args, const char *path, struct cmd_args *one);
+void vmfile_tell(const struct cmd_args *one);
+const char *vmfile_wanted(const struct cmd_args *args, bool *dry_run);
 
 /* run.c: the whole of it, after run_read_files(); an exit status */
 int run_guest(struct run *r);

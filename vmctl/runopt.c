@@ -263,6 +263,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 	case RUN_RNG:
 		r->vm.rng = true;
 		return CMD_OK;
+	case RUN_DRY_RUN:
+		return cmd_error(CMD_USAGE, "--dry-run is for --file");
 	case RUN_STATS:
 		r->stats = true;
 		return CMD_OK;
@@ -305,10 +307,12 @@ int run_parse(struct run *r, const struct cmd_args *args, bool detached)
 	r->vm.disks = r->disk;
 	r->vm.nets = r->net;
 	for (i = 0; i < args->nr_values; i++) {
+		cmd_where(args->values[i].where);
 		status = set_option(r, &args->values[i]);
 		if (status)
 			return status;
 	}
+	cmd_where(args->where);
 	if (args->argc) {
 		status = set_image(r, args->argv[0]);
 		if (status)

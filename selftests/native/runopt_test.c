@@ -17,6 +17,11 @@
 static char error_text[600];
 static struct run r;
 
+void cmd_where(const char *where)
+{
+	(void)where;
+}
+
 int cmd_error(int status, const char *format, ...)
 {
 	va_list ap;
