@@ -114,17 +114,26 @@ fuzz: ## fuzzers of the pure code, as ordinary programs
 
 ##@ Installing
 .PHONY: install
-install: vmctl module ## module, vmctl, manual page, headers, netlink specification (DESTDIR and PREFIX are heeded)
-	$(call say,  INSTALL vmctl$(comma) vmctl.8$(comma) headers in $(DESTDIR)$(PREFIX))
-	@install -D -m 755 build/vmctl '$(DESTDIR)$(PREFIX)/bin/vmctl'
-	@install -D -m 644 vmctl/vmctl.8 '$(DESTDIR)$(PREFIX)/share/man/man8/vmctl.8'
-	@for h in lodge lodge_netlink lodge_run; do install -D -m 644 uapi/linux/$$h.h \
-		'$(DESTDIR)$(PREFIX)/include/linux/'$$h.h || exit 1; done
-	@install -D -m 644 Documentation/netlink/lodge.yaml '$(DESTDIR)$(PREFIX)/share/lodge/lodge.yaml'
+install: install-vmctl module ## module, vmctl, manual pages, headers, udev rule, unit (DESTDIR and PREFIX are heeded)
 	$(call say,  INSTALL lodge.ko in $(DESTDIR)/lib/modules)
 	+@$(MAKE) -C '$(KDIR)' M='$(CURDIR)' INSTALL_MOD_PATH='$(DESTDIR)' \
 		CONFIG_MODULE_SIG_ALL= modules_install
 	@[ -n '$(DESTDIR)' ] || depmod "$$(modinfo -F vermagic lodge.ko | cut -d ' ' -f 1)"
+
+.PHONY: install-vmctl
+install-vmctl: vmctl ## all of install but the module
+	$(call say,  INSTALL vmctl and what belongs to it in $(DESTDIR)$(PREFIX))
+	@install/files vmctl '$(DESTDIR)' '$(PREFIX)'
+
+.PHONY: install-dkms
+install-dkms: ## the module's source and dkms.conf, for dkms, in /usr/src
+	$(call say,  INSTALL source for dkms in $(DESTDIR)/usr/src)
+	@install/files dkms '$(DESTDIR)' '$(PREFIX)'
+
+.PHONY: deb
+deb: vmctl ## packages vmctl and lodge-dkms, in build/
+	$(call say,  DEB     build/vmctl_*.deb build/lodge-dkms_*.deb)
+	@install/deb
 
 .PHONY: clean
 clean: ## remove what was built (not what was downloaded)
