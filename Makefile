@@ -73,11 +73,11 @@ deps: ## install what building and testing need, through apt
 	$(call script,$(SIMHOST)/deps --install)
 
 .PHONY: demo
-demo: deps ## Debian's kernel to a shell in a virtual machine, on any x86-64 machine
+demo: deps ## Debian from a disk, in a virtual machine, on any x86-64 machine
 	$(call need,$(SIMHOST)/run)
 	+@$(MAKE) vmctl
 	+@$(MAKE) -C selftests guest
-	$(call say,  DEMO    a Debian kernel as a guest)
+	$(call say,  DEMO    a Debian as a guest)
 	$(call script,selftests/demo)
 
 .PHONY: check
