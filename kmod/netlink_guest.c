@@ -4,6 +4,7 @@
  * its registers.
  */
 #include <linux/err.h>
+#include <linux/string.h>
 #include <net/genetlink.h>
 
 #include "alloc.h"
@@ -100,7 +101,7 @@ int lodge_netlink_console_write(struct sk_buff *skb, struct genl_info *info)
  * @vm: number
  * @address: guest-physical
  * @len: bytes
- * @data: they, or NULL for a slot
+ * @data: they, or NULL for a slot and for zeroes
  * @read_only: of a slot
  */
 struct piece {
@@ -137,8 +138,11 @@ static int read_memory(struct lodge_vm *vm, struct genl_info *info, struct piece
 				    "there is no memory");
 		err = -EFAULT;
 	} else if (!err) {
-		p->data = buf;
-		err = lodge_netlink_reply(info, p->len + GENLMSG_DEFAULT_SIZE, fill_memory, p);
+		/* most of an idle guest's memory is zeroes, which need no room */
+		if (memchr_inv(buf, 0, p->len))
+			p->data = buf;
+		err = lodge_netlink_reply(info, (p->data ? p->len : 0) + GENLMSG_DEFAULT_SIZE,
+					  fill_memory, p);
 	}
 	kvfree(buf);
 	return err;

@@ -525,10 +525,21 @@ static int take_bytes(struct nlattr **attrs, void *arg)
 	return 0;
 }
 
+static int take_memory(struct nlattr **attrs, void *arg)
+{
+	const struct wanted *w = arg;
+
+	/* zeroes are not sent */
+	if (attrs[w->type])
+		return take_bytes(attrs, arg);
+	memset(w->buf, 0, w->len);
+	return 0;
+}
+
 int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len)
 {
 	struct wanted wanted[] = { { LODGE_A_MEMORY_DATA, buf, len }, { 0 } };
-	struct request r = { .take = take_bytes, .arg = wanted };
+	struct request r = { .take = take_memory, .arg = wanted };
 	int err = open_socket();
 	struct nl_msg *msg;
 
