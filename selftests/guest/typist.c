@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * typist PROMPT LINE... -- COMMAND...: runs a command on a terminal of its own, and types the next
- * LINE whenever the PROMPT is there, or one of several with | between.  What the terminal shows goes
- * to standard output.  The status is the command's, as a shell has it, or 124 if nothing was shown
- * for two minutes.
+ * LINE whenever the PROMPT is there, or one of several with | between.  What the terminal shows
+ * goes to standard output.  The status is the command's, as a shell has it, or 124 if nothing was
+ * shown for two minutes.
  */
 #include <errno.h>
 #include <poll.h>
