@@ -27,6 +27,9 @@ PC_GUEST(waits, ".code16\n"
 	 ".org waits_start + 0x1400\n"
 	 ".asciz \"OSRELEASE=1.2.3\\nPAGESIZE=4096\\nSYMBOL(swapper_pg_dir)=0\\n\"");
 
+PC_GUEST(panics, ".code16; mov $0x505, %dx; mov $1, %al; mov $0x5a17, %bx; out %al, %dx\n"
+	 PC_POWEROFF);
+
 static struct child c;
 
 /* vmctl and these words; its status */
@@ -182,6 +185,36 @@ TEST(pin)
 	EXPECT_EQ(vmctl("pin in 0 0-"), 2);
 	EXPECT_EQ(vmctl("pin in 0 1023"), 1);
 	stop();
+}
+
+/* It stays as it was, until it is told to go on */
+TEST(panic)
+{
+	size_t len = panics_end - panics_start;
+	int i, fd = memfd_create("panics", 0);
+	char words[160];
+
+	ASSERT_OK(fd);
+	ASSERT_EQ(write(fd, panics_start, len), (ssize_t)len);
+	snprintf(words, sizeof(words), "start --name=in --mem=2M --panic=pause --flat 0x7c00 /proc/%d/fd/%d",
+		 getpid(), fd);
+	ASSERT_EQ(vmctl(words), 0);
+	for (i = 0; i < 200; i++) {
+		ASSERT_EQ(vmctl("list in"), 0);
+		if (strstr(c.text, "paused"))
+			break;
+		usleep(50000);
+	}
+	EXPECT_TRUE(has(c.text, "paused"));
+	EXPECT_EQ(vmctl("regs in"), 0);
+	EXPECT_TRUE(has(c.text, "rbx    0000000000005a17"));
+	EXPECT_EQ(vmctl("dump in " DUMP), 0);
+	EXPECT_TRUE(has(c.error, "no VMCOREINFO"));
+	unlink(DUMP);
+	EXPECT_EQ(vmctl("resume in"), 0);
+	EXPECT_EQ(vmctl("wait in"), 0);
+	EXPECT_TRUE(has(c.text, "in\tpower-off\t0"));
+	EXPECT_EQ(vmctl("rm in"), 0);
 }
 
 static char core[4 << 20];

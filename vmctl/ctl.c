@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl.h"
 
@@ -298,4 +299,27 @@ void ctl_let_go(const struct nl_vm *vm, bool paused)
 {
 	if (paused)
 		nl_act(vm->number, LODGE_ACTION_RESUME);
+}
+
+uint32_t ctl_number_of(uint32_t pid)
+{
+	struct nl_vm *list;
+	unsigned int i, n;
+	uint32_t number = 0;
+
+	if (nl_vms(&list, &n))
+		return 0;
+	for (i = 0; i < n; i++)
+		if (list[i].pid == pid)
+			number = list[i].number;
+	free(list);
+	return number;
+}
+
+bool ctl_pause_own(void)
+{
+	uint32_t number = ctl_number_of(getpid());
+	int error = number ? nl_act(number, LODGE_ACTION_PAUSE) : -ENOENT;
+
+	return !error || error == -EALREADY;
 }

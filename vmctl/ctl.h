@@ -53,6 +53,11 @@ bool ctl_number(const char *value, uint64_t *number);
 int ctl_hold(const struct nl_vm *vm, bool *paused);
 void ctl_let_go(const struct nl_vm *vm, bool paused);
 
+/* The number of the VM of a process, 0 if there is none */
+uint32_t ctl_number_of(uint32_t pid);
+/* Pauses it; false if that is not possible */
+bool ctl_pause_own(void);
+
 /* A positive number of seconds; 0 if it is none */
 double ctl_seconds(const char *value);
 

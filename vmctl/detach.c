@@ -32,21 +32,6 @@ static int check_name(const char *name)
 	return status;
 }
 
-static uint32_t number_of(pid_t pid)
-{
-	struct nl_vm *list;
-	unsigned int i, n;
-	uint32_t number = 0;
-
-	if (nl_vms(&list, &n))
-		return 0;
-	for (i = 0; i < n; i++)
-		if (list[i].pid == (uint32_t)pid)
-			number = list[i].number;
-	free(list);
-	return number;
-}
-
 static void use_null(int fd, int how)
 {
 	int null = open("/dev/null", how);
@@ -66,7 +51,7 @@ void run_ready(const struct run *r)
 	if (done || r->ready < 0)
 		return;
 	done = true;
-	number = number_of(getpid());
+	number = ctl_number_of(getpid());
 	if (write(r->ready, &number, sizeof(number)) != sizeof(number))
 		return;
 	close(r->ready);

@@ -101,6 +101,7 @@ static const struct cmd_opt run_opts[] = {
 	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
 	{ 'q', "quiet", NULL, "do not tell how the guest ended" },
 	{ RUN_REBOOT, "reboot", "exit|restart", "what a guest's reset does (default: exit)" },
+	{ RUN_ON_PANIC, "panic", "exit|pause", "what a guest's panic does (default: exit)" },
 	{ RUN_CPU_FEATURE, "cpu-feature", "+NAME,-NAME", "give or take processor features" },
 	{ RUN_FLAT, "flat", "ADDRESS", "load the image there and start it there" },
 	{ RUN_FIRMWARE, "firmware", "FILE", "start this ROM at the reset vector, no IMAGE" },

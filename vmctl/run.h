@@ -27,6 +27,7 @@ enum run_option {
 	RUN_RNG,
 	RUN_NET,
 	RUN_DRY_RUN,
+	RUN_ON_PANIC,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
@@ -90,8 +91,8 @@ int run_read_files(struct run *r);
 void run_free_files(struct run *r);
 
 /*
- * vmfile.c: the VMs of a file, with --file; each is what args would be for it.  An exit status after
- * having told the user; what it allocates stays.
+ * vmfile.c: the VMs of a file, with --file; each is what args would be for it.  An exit status
+ * after having told the user; what it allocates stays.
  */
 int vmfile_read(const struct cmd_args *args, const char *path, struct cmd_args **list,
 		unsigned int *n);

@@ -127,6 +127,14 @@ static int set_reboot(struct run *r, const char *value)
 	return cmd_error(CMD_USAGE, "--reboot takes exit or restart, not \"%s\"", value);
 }
 
+static int set_panic(struct run *r, const char *value)
+{
+	r->vm.pause_on_panic = !strcmp(value, "pause");
+	if (r->vm.pause_on_panic || !strcmp(value, "exit"))
+		return CMD_OK;
+	return cmd_error(CMD_USAGE, "--panic takes exit or pause, not \"%s\"", value);
+}
+
 static int set_pages(struct run *r, enum guestmem_pages pages)
 {
 	if (r->vm.pages != GUESTMEM_PLAIN && r->vm.pages != pages)
@@ -242,6 +250,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return CMD_OK;
 	case RUN_REBOOT:
 		return set_reboot(r, v->value);
+	case RUN_ON_PANIC:
+		return set_panic(r, v->value);
 	case RUN_CPU_FEATURE:
 		return set_feature(r, v->value);
 	case RUN_FLAT:

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "console.h"
+#include "ctl.h"
 #include "vm.h"
 
 #define NO_SUCH_HYPERCALL	((uint64_t)-1000)
@@ -42,7 +43,8 @@ static void system_event(struct vcpu *cpu)
 		break;
 	case LODGE_SYSTEM_PANIC:
 		/* a kernel that goes on into its crash kernel is not at its end */
-		if (s->code & PANICKED)
+		if ((s->code & PANICKED) &&
+		    !(cpu->vm->config->pause_on_panic && ctl_pause_own()))
 			vm_finish(cpu->vm, VM_PANIC, s->code);
 		break;
 	default:

@@ -76,6 +76,7 @@ struct vcpu {
  * @nets: open
  * @nr_nets: how many
  * @rng: a random number generator
+ * @pause_on_panic: a panic does not end it
  */
 struct vm_config {
 	const char *name;
@@ -89,6 +90,7 @@ struct vm_config {
 	const struct net *nets;
 	unsigned int nr_nets;
 	bool rng;
+	bool pause_on_panic;
 };
 
 /**
