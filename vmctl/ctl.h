@@ -13,7 +13,6 @@
 /* Options without a letter are numbered from here */
 enum ctl_option {
 	CTL_DEBUG = 256,
-	CTL_BATCH,
 };
 
 const char *ctl_state(const struct nl_vm *vm);
