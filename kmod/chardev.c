@@ -24,6 +24,7 @@
 #include "main.h"
 #include "registry.h"
 #include "state.h"
+#include "virtio/balloon.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -296,6 +297,22 @@ static long vm_console(void *object, void *arg)
 	return fd;
 }
 
+static long vm_balloon(void *object, void *arg)
+{
+	struct lodge_vm *vm = object;
+	struct lodge_virtio *dev;
+	int fd;
+
+	dev = vm->machine ? lodge_virtio_only(&vm->machine->virtio.balloon) : NULL;
+	if (!dev)
+		return -ENODEV;
+	lodge_vm_get(vm);
+	fd = lodge_balloon_open(dev, put_vm, vm);
+	if (fd < 0)
+		lodge_vm_put(vm);
+	return fd;
+}
+
 static long vm_end(void *object, void *arg)
 {
 	return lodge_registry_set_end(object, arg);
@@ -312,6 +329,7 @@ static long vm_add_file(void *object, void *arg)
 }
 
 static const struct lodge_call vm_calls[] = {
+	[_IOC_NR(LODGE_VM_BALLOON)] = { 0, 0, false, false, vm_balloon },
 	CALL(LODGE_VM_SET_SLOT, struct lodge_slot, false, false, vm_set_slot),
 	CALL(LODGE_VM_GET_DIRTY, struct lodge_dirty_log, false, false, vm_get_dirty),
 	CALL(LODGE_VM_CREATE_VCPU, struct lodge_create_vcpu, false, false, vm_create_vcpu),

@@ -10,6 +10,7 @@
 #include "dev/rtc.h"
 #include "dev/uart.h"
 #include "irq/route.h"
+#include "virtio/add.h"
 
 struct lodge_bus;
 
@@ -24,6 +25,7 @@ struct lodge_bus;
  * @pm: ACPI registers, reset ports, pvpanic
  * @fwcfg: at 0x510, with LODGE_VM_DEBUG_PORTS
  * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
+ * @virtio: devices on it that others look for
  */
 struct lodge_machine {
 	struct lodge_irq irq;
@@ -35,6 +37,7 @@ struct lodge_machine {
 	struct lodge_pm pm;
 	struct lodge_fwcfg fwcfg;
 	struct lodge_pci pci;
+	struct lodge_virtio_set virtio;
 };
 
 struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory,

@@ -221,7 +221,8 @@ int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 	if (mutex_lock_interruptible(&vm->lock))
 		return -EINTR;
 	if (!vm->vcpu_ids)
-		ret = lodge_virtio_add(&vm->machine->pci, &vm->mem, vm->name, arg);
+		ret = lodge_virtio_add(&vm->machine->pci, &vm->machine->virtio, &vm->mem,
+				       vm->name, arg);
 	mutex_unlock(&vm->lock);
 	return ret;
 }

@@ -28,6 +28,7 @@ enum run_option {
 	RUN_NET,
 	RUN_DRY_RUN,
 	RUN_ON_PANIC,
+	RUN_BALLOON,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "balloon.h"
 #include "console.h"
 #include "counter.h"
 #include "run.h"
@@ -225,9 +226,10 @@ static void loop_once(struct loop *l)
 		{ .fd = l->vm->wake, .events = POLLIN },
 		{ .fd = read_more ? STDIN_FILENO : -1, .events = POLLIN },
 		{ .fd = l->nr_input ? l->serial.in : -1, .events = POLLOUT },
+		{ .fd = l->vm->balloon, .events = POLLIN },
 	};
 
-	poll(p, 4, timeout_ms(l, background));
+	poll(p, 5, timeout_ms(l, background));
 	if (p[0].revents)
 		take_signal(l);
 	if (p[1].revents)
@@ -236,6 +238,8 @@ static void loop_once(struct loop *l)
 		read_input(l);
 	if (p[3].revents || (p[2].revents && l->nr_input))
 		send_input(l);
+	if (p[4].revents)
+		balloon_serve(l->vm);
 	if (console_stream_error(&l->serial) || console_stream_error(&l->debug))
 		leave(l, WHY_OUTPUT);
 	if (guest_ended(l))

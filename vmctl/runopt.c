@@ -14,42 +14,15 @@
 
 #include "cpufeature.h"
 #include "run.h"
+#include "size.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
 #define HUGE_PAGE	(2ULL << 20)
-#define MAX_MEMORY	(1ULL << 46)
 #define MAX_FILE	(4ULL << 30)
-
-/* "512M", "2G"; without a letter MiB; 0 if it is none */
-static uint64_t parse_size(const char *s)
-{
-	static const char letters[] = "kMGT";
-	unsigned int shift = 20;
-	const char *letter;
-	uint64_t n;
-	char *end;
-
-	if (!isdigit((unsigned char)*s))
-		return 0;
-	errno = 0;
-	n = strtoull(s, &end, 10);
-	if (*end) {
-		letter = strchr(letters, *end == 'K' ? 'k' : *end == 'k' ? 'k' :
-				toupper((unsigned char)*end));
-		if (!letter)
-			return 0;
-		shift = 10 * (letter - letters + 1);
-		end += 1 + (end[1] == 'i' || end[1] == 'I');
-		end += *end == 'B' || *end == 'b';
-	}
-	if (errno || *end || n > MAX_MEMORY >> shift)
-		return 0;
-	return n << shift;
-}
 
 static int set_memory(struct run *r, const char *value)
 {
-	uint64_t size = parse_size(value);
+	uint64_t size = size_parse(value);
 
 	if (!size)
 		return cmd_error(CMD_USAGE, "--mem takes a size as 512M or 2G, not \"%s\"", value);
@@ -226,6 +199,20 @@ static int add_net(struct run *r, const char *value)
 	return net_parse(&r->net[r->vm.nr_nets++], value);
 }
 
+/* "size=SIZE", or SIZE alone; --mem may stand behind it, so check() compares the two */
+static int set_balloon(struct run *r, const char *value)
+{
+	const char *size = value && !strncmp(value, "size=", 5) ? value + 5 : value;
+
+	r->vm.balloon = true;
+	if (!value)
+		return CMD_OK;
+	r->vm.balloon_size = size_parse(size);
+	if (!r->vm.balloon_size)
+		return cmd_error(CMD_USAGE, "--balloon takes a size as size=512M, not \"%s\"", value);
+	return CMD_OK;
+}
+
 static int set_option(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -275,6 +262,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return CMD_OK;
 	case RUN_DRY_RUN:
 		return cmd_error(CMD_USAGE, "--dry-run is for --file");
+	case RUN_BALLOON:
+		return set_balloon(r, v->value);
 	case RUN_STATS:
 		r->stats = true;
 		return CMD_OK;
@@ -303,6 +292,10 @@ static int check(struct run *r)
 		return cmd_error(CMD_USAGE, "--firmware starts the firmware alone: there is no way yet to hand it a kernel");
 	if (r->vm.pages == GUESTMEM_HUGETLB && r->vm.memory % HUGE_PAGE)
 		return cmd_error(CMD_USAGE, "with --hugetlb, --mem is a multiple of 2M");
+	if (r->vm.balloon_size > r->vm.memory)
+		return cmd_error(CMD_USAGE, "--balloon leaves the guest more than --mem gives it");
+	if (r->vm.balloon_size % 4096)
+		return cmd_error(CMD_USAGE, "the size of --balloon is no multiple of 4k");
 	return CMD_OK;
 }
 

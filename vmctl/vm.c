@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "balloon.h"
 #include "cmd.h"
 #include "cpufeature.h"
 #include "module.h"
@@ -151,6 +152,7 @@ static int add_net(struct vm *vm, const struct net *net)
 static int add_devices(struct vm *vm)
 {
 	struct lodge_add_device rng = { .id = LODGE_DEVICE_RNG, .fd = -1 };
+	struct lodge_add_device balloon = { .id = LODGE_DEVICE_BALLOON, .fd = -1 };
 	unsigned int i;
 
 	for (i = 0; i < vm->config->nr_disks; i++)
@@ -159,7 +161,11 @@ static int add_devices(struct vm *vm)
 	for (i = 0; i < vm->config->nr_nets; i++)
 		if (add_net(vm, &vm->config->nets[i]))
 			return -1;
-	return vm->config->rng ? add_device(vm, &rng, "a random number generator") : 0;
+	if (vm->config->rng && add_device(vm, &rng, "a random number generator"))
+		return -1;
+	if (vm->config->balloon && (add_device(vm, &balloon, "a balloon") || balloon_open(vm)))
+		return -1;
+	return 0;
 }
 
 static int add_vcpu(struct vm *vm)
@@ -197,7 +203,8 @@ int vm_alloc(struct vm *vm, const struct vm_config *config, size_t rom_size)
 {
 	int error;
 
-	*vm = (struct vm){ .config = config, .dev = -1, .fd = -1, .wake = -1 };
+	*vm = (struct vm){ .config = config, .dev = -1, .fd = -1, .wake = -1,
+			   .balloon = -1 };
 	pthread_mutex_init(&vm->lock, NULL);
 	error = guestmem_alloc(&vm->mem, config->memory, config->pages);
 	if (error) {
@@ -423,6 +430,8 @@ void vm_destroy(struct vm *vm)
 		close(vm->cpu[i].fd);
 	}
 	free(vm->cpu);
+	if (vm->balloon >= 0)
+		close(vm->balloon);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->dev >= 0)

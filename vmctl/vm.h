@@ -77,6 +77,8 @@ struct vcpu {
  * @nr_nets: how many
  * @rng: a random number generator
  * @pause_on_panic: a panic does not end it
+ * @balloon: a balloon
+ * @balloon_size: bytes that it leaves the guest at first, 0: all
  */
 struct vm_config {
 	const char *name;
@@ -91,6 +93,8 @@ struct vm_config {
 	unsigned int nr_nets;
 	bool rng;
 	bool pause_on_panic;
+	bool balloon;
+	uint64_t balloon_size;
 };
 
 /**
@@ -99,6 +103,7 @@ struct vm_config {
  * @info: what the module offers
  * @dev: /dev/lodge
  * @fd: the VM
+ * @balloon: descriptor of its balloon, or -1
  * @mem: guest memory
  * @rom: firmware, or NULL; @rom_size bytes that end at 4 GiB
  * @rom_size: a multiple of 4096
@@ -115,6 +120,7 @@ struct vm {
 	struct lodge_info info;
 	int dev;
 	int fd;
+	int balloon;
 	struct guestmem mem;
 	uint8_t *rom;
 	size_t rom_size;

@@ -11,6 +11,7 @@
 
 #include "../dev/pci.h"
 #include "add.h"
+#include "balloon.h"
 #include "blk.h"
 #include "device.h"
 #include "net.h"
@@ -45,6 +46,12 @@ static struct lodge_virtio *create_rng(struct lodge_mem *mem, const char *name,
 				       const struct lodge_add_device *arg)
 {
 	return lodge_rng_create(mem, name);
+}
+
+static struct lodge_virtio *create_balloon(struct lodge_mem *mem, const char *name,
+					   const struct lodge_add_device *arg)
+{
+	return lodge_balloon_create(mem, name);
 }
 
 static struct lodge_virtio *create_blk(struct lodge_mem *mem, const char *name,
@@ -86,6 +93,7 @@ static const struct kind kinds[] = {
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
 	  LODGE_MAX_QUEUES, create_blk },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
+	{ LODGE_DEVICE_BALLOON, "balloon", 0, 0, 1, create_balloon },
 };
 
 static const struct kind *find_kind(u32 id)
@@ -114,7 +122,9 @@ static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 	       ((kind->takes & TAKES_MAC) || (is_zero(arg->mac, sizeof(arg->mac)) && !arg->mtu));
 }
 
-static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned int slot)
+/* @only: where others find it, or NULL */
+static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned int slot,
+		      struct lodge_virtio **only)
 {
 	int err;
 
@@ -125,23 +135,35 @@ static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned 
 		lodge_virtio_destroy(dev);
 		return err;
 	}
+	/* complete before it is found; pairs with lodge_virtio_only() */
+	if (only)
+		smp_store_release(only, dev);
 	return slot;
+}
+
+/* Where others find a device of which there is one at most; NULL for other kinds */
+static struct lodge_virtio **place_of(struct lodge_virtio_set *set, u32 id)
+{
+	return id == LODGE_DEVICE_BALLOON ? &set->balloon : NULL;
 }
 
 /**
  * lodge_virtio_add - put a new device on a VM's PCI bus
  * @pci: of a VM that has no vCPU yet; the caller lets nobody else in
+ * @set: devices that are found by their kind, among them this one if it is such
  * @mem: its memory, that of the calling process
  * @vm: its name, may be empty
  * @arg: checked here
  *
- * Return: the PCI device number, -EINVAL, -ENOMEM, -EEXIST if the number is taken, -ENOSPC if
- * all are, -EBADF, or what the kind of device finds wrong.
+ * Return: the PCI device number, -EINVAL, -ENOMEM, -ENOSPC if all numbers are taken, -EEXIST if
+ * this one is or there is one already of a kind that there is one of, -EBADF, or what the kind
+ * of device finds wrong.
  */
-int lodge_virtio_add(struct lodge_pci *pci, struct lodge_mem *mem, const char *vm,
-		     const struct lodge_add_device *arg)
+int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct lodge_mem *mem,
+		     const char *vm, const struct lodge_add_device *arg)
 {
 	const struct kind *kind = find_kind(arg->id);
+	struct lodge_virtio **only = place_of(set, arg->id);
 	char name[LODGE_NAME_LEN + 16];
 	int slot;
 
@@ -152,8 +174,8 @@ int lodge_virtio_add(struct lodge_pci *pci, struct lodge_mem *mem, const char *v
 	       lodge_pci_free_slot(pci);
 	if (slot < 0)
 		return slot;
-	if (pci->device[slot])
+	if (pci->device[slot] || (only && *only))
 		return -EEXIST;
 	snprintf(name, sizeof(name), "%s/%s%d", *vm ? vm : "lodge", kind->name, slot);
-	return put_on_bus(pci, kind->create(mem, name, arg), slot);
+	return put_on_bus(pci, kind->create(mem, name, arg), slot, only);
 }

@@ -2,11 +2,34 @@
 #ifndef LODGE_VIRTIO_ADD_H
 #define LODGE_VIRTIO_ADD_H
 
+#include <asm/barrier.h>
+
 struct lodge_add_device;
 struct lodge_mem;
 struct lodge_pci;
+struct lodge_virtio;
 
-int lodge_virtio_add(struct lodge_pci *pci, struct lodge_mem *mem, const char *vm,
-		     const struct lodge_add_device *arg);
+/**
+ * struct lodge_virtio_set - devices that others look for
+ * @balloon: or NULL; set once, while others look
+ */
+struct lodge_virtio_set {
+	struct lodge_virtio *balloon;
+};
+
+int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct lodge_mem *mem,
+		     const char *vm, const struct lodge_add_device *arg);
+
+/**
+ * lodge_virtio_only - a device of which there is one at most
+ * @place: in struct lodge_virtio_set
+ *
+ * Return: the device, which lives as long as the VM, or NULL.
+ */
+static inline struct lodge_virtio *lodge_virtio_only(struct lodge_virtio **place)
+{
+	/* pairs with put_on_bus() */
+	return smp_load_acquire(place);
+}
 
 #endif /* LODGE_VIRTIO_ADD_H */

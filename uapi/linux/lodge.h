@@ -157,6 +157,7 @@ struct lodge_create_vm {
 #define LODGE_VM_MSI		LODGE_IOC(0x14)
 #define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
 #define LODGE_VM_ADD_DEVICE	LODGE_IOC(0x16)
+#define LODGE_VM_BALLOON	LODGE_IOC(0x17)
 #define LODGE_VM_ADD_FILE	LODGE_IOC(0x1e)
 #define LODGE_VM_END		LODGE_IOC(0x1f)
 
@@ -318,6 +319,7 @@ struct lodge_vm_end {
 #define LODGE_DEVICE_NET	1
 #define LODGE_DEVICE_BLOCK	2
 #define LODGE_DEVICE_RNG	4
+#define LODGE_DEVICE_BALLOON	5	/* one at most */
 
 /* struct lodge_add_device.flags */
 #define LODGE_DEVICE_READONLY	(1U << 0)	/* block: the guest cannot write */
@@ -340,8 +342,9 @@ struct lodge_vm_end {
  * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
  * @pad2: zero
  *
- * With LODGE_VM_PCI only, else ENODEV, and before the first vCPU, else EBUSY.  The
- * descriptor may be closed after the call.
+ * With LODGE_VM_PCI only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
+ * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
+ * may be closed after the call.
  */
 struct lodge_add_device {
 	__u32 size;
@@ -376,6 +379,27 @@ struct lodge_add_file {
 	__u64 data;
 	char name[LODGE_FILE_NAME_LEN];
 	__u64 pad;
+};
+
+/**
+ * struct lodge_range - memory that the guest does without, from LODGE_VM_BALLOON's descriptor
+ * @addr: address in the memory of the VM's process, a multiple of 4096
+ * @len: bytes, a multiple of 4096, above 0
+ *
+ * LODGE_VM_BALLOON has no argument and returns a descriptor, one at a time (EBUSY), of a
+ * VM with a LODGE_DEVICE_BALLOON (ENODEV).  A read returns whole structures, EINVAL
+ * if there is no room for one.  The guest makes no use of these ranges until the next
+ * read, which tells that they are dealt with: discarded, by madvise() perhaps, or left as
+ * they are.  So the descriptor is readable also when there is nothing new, and the read
+ * that finds nothing (EAGAIN with O_NONBLOCK) must not be left out: the guest waits.
+ * Nothing waits while there is no descriptor, and nothing is discarded.
+ *
+ * A write of a __u64 sets how many bytes the guest is asked for, a multiple of 4096.
+ * By a process that is not the VM's reads and writes fail with EIO.
+ */
+struct lodge_range {
+	__u64 addr;
+	__u64 len;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */
