@@ -209,7 +209,8 @@ static int set_balloon(struct run *r, const char *value)
 		return CMD_OK;
 	r->vm.balloon_size = size_parse(size);
 	if (!r->vm.balloon_size)
-		return cmd_error(CMD_USAGE, "--balloon takes a size as size=512M, not \"%s\"", value);
+		return cmd_error(CMD_USAGE, "--balloon takes a size as size=512M, not \"%s\"",
+				 value);
 	return CMD_OK;
 }
 

@@ -135,9 +135,10 @@ static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned 
 		lodge_virtio_destroy(dev);
 		return err;
 	}
+	if (!only)
+		return slot;
 	/* complete before it is found; pairs with lodge_virtio_only() */
-	if (only)
-		smp_store_release(only, dev);
+	smp_store_release(only, dev);
 	return slot;
 }
 

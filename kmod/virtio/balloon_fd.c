@@ -245,7 +245,8 @@ int lodge_balloon_fd_open(struct lodge_balloon_fd *bfd, void (*put)(void *owner)
  */
 void lodge_balloon_fd_init(struct lodge_balloon_fd *bfd, struct mm_struct *mm,
 			   void (*done)(struct lodge_virtio *dev),
-			   int (*set)(struct lodge_virtio *dev, u64 bytes), struct lodge_virtio *dev)
+			   int (*set)(struct lodge_virtio *dev, u64 bytes),
+			   struct lodge_virtio *dev)
 {
 	spin_lock_init(&bfd->lock);
 	mutex_init(&bfd->read_lock);

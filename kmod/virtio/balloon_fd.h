@@ -65,7 +65,8 @@ struct lodge_balloon_fd {
 
 void lodge_balloon_fd_init(struct lodge_balloon_fd *bfd, struct mm_struct *mm,
 			   void (*done)(struct lodge_virtio *dev),
-			   int (*set)(struct lodge_virtio *dev, u64 bytes), struct lodge_virtio *dev);
+			   int (*set)(struct lodge_virtio *dev, u64 bytes),
+			   struct lodge_virtio *dev);
 int lodge_balloon_fd_open(struct lodge_balloon_fd *bfd, void (*put)(void *owner), void *owner);
 
 /* the worker's side */

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "../../vmctl/runopt.c"
+#include "../../vmctl/size.c"
 #include "../../vmctl/cpufeature.c"
 #include "../../vmctl/disk.c"
 #include "../../vmctl/net.c"
@@ -73,25 +74,25 @@ TEST(defaults)
 
 TEST(sizes)
 {
-	EXPECT_EQ(parse_size("512"), 512ULL << 20);
-	EXPECT_EQ(parse_size("2G"), 2ULL << 30);
-	EXPECT_EQ(parse_size("2g"), 2ULL << 30);
-	EXPECT_EQ(parse_size("4096k"), 4ULL << 20);
-	EXPECT_EQ(parse_size("4096K"), 4ULL << 20);
-	EXPECT_EQ(parse_size("1T"), 1ULL << 40);
-	EXPECT_EQ(parse_size("1GiB"), 1ULL << 30);
-	EXPECT_EQ(parse_size("3MB"), 3ULL << 20);
-	EXPECT_EQ(parse_size("64T"), 1ULL << 46);
-	EXPECT_EQ(parse_size("65T"), 0u);
-	EXPECT_EQ(parse_size("99999999999999999999"), 0u);
-	EXPECT_EQ(parse_size("18446744073709551615T"), 0u);
-	EXPECT_EQ(parse_size(""), 0u);
-	EXPECT_EQ(parse_size("G"), 0u);
-	EXPECT_EQ(parse_size("-1G"), 0u);
-	EXPECT_EQ(parse_size(" 1G"), 0u);
-	EXPECT_EQ(parse_size("1GG"), 0u);
-	EXPECT_EQ(parse_size("1P"), 0u);
-	EXPECT_EQ(parse_size("1.5G"), 0u);
+	EXPECT_EQ(size_parse("512"), 512ULL << 20);
+	EXPECT_EQ(size_parse("2G"), 2ULL << 30);
+	EXPECT_EQ(size_parse("2g"), 2ULL << 30);
+	EXPECT_EQ(size_parse("4096k"), 4ULL << 20);
+	EXPECT_EQ(size_parse("4096K"), 4ULL << 20);
+	EXPECT_EQ(size_parse("1T"), 1ULL << 40);
+	EXPECT_EQ(size_parse("1GiB"), 1ULL << 30);
+	EXPECT_EQ(size_parse("3MB"), 3ULL << 20);
+	EXPECT_EQ(size_parse("64T"), 1ULL << 46);
+	EXPECT_EQ(size_parse("65T"), 0u);
+	EXPECT_EQ(size_parse("99999999999999999999"), 0u);
+	EXPECT_EQ(size_parse("18446744073709551615T"), 0u);
+	EXPECT_EQ(size_parse(""), 0u);
+	EXPECT_EQ(size_parse("G"), 0u);
+	EXPECT_EQ(size_parse("-1G"), 0u);
+	EXPECT_EQ(size_parse(" 1G"), 0u);
+	EXPECT_EQ(size_parse("1GG"), 0u);
+	EXPECT_EQ(size_parse("1P"), 0u);
+	EXPECT_EQ(size_parse("1.5G"), 0u);
 }
 
 TEST(options)
@@ -166,6 +167,22 @@ TEST(networks)
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=67", "from 68 to 65535"));
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=65536", "from 68 to 65535"));
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=1500x", "from 68 to 65535"));
+}
+
+TEST(balloon)
+{
+	ASSERT_EQ(parse_these("x", 0), 0);
+	EXPECT_FALSE(r.vm.balloon);
+	ASSERT_EQ(parse_these("x", RUN_BALLOON, NULL, 0), 0);
+	EXPECT_TRUE(r.vm.balloon && !r.vm.balloon_size);
+	ASSERT_EQ(parse_these("x", RUN_BALLOON, "size=1G", 'm', "2G", 0), 0);
+	EXPECT_EQ(r.vm.balloon_size, 1ULL << 30);
+	ASSERT_EQ(parse_these("x", RUN_BALLOON, "64M", 0), 0);
+	EXPECT_EQ(r.vm.balloon_size, 64ULL << 20);
+	EXPECT_TRUE(refuses(RUN_BALLOON, "1G", "more than --mem"));
+	EXPECT_TRUE(refuses(RUN_BALLOON, "size=", "size=512M, not \"size=\""));
+	EXPECT_TRUE(refuses(RUN_BALLOON, "0", "takes a size"));
+	EXPECT_TRUE(refuses(RUN_BALLOON, "5k", "multiple of 4k"));
 }
 
 /* One file each, several with commas, arguments behind a space, and names that look like both */
