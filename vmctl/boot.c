@@ -165,7 +165,7 @@ unsigned int boot_memory_map(const struct guestmem *mem, struct boot_range *rang
  */
 int boot_put_cmdline(struct boot *b, uint64_t limit)
 {
-	const char *cmdline = b->cmdline ? b->cmdline : "console=ttyS0";
+	const char *cmdline = b->cmdline ? b->cmdline : b->hvc ? "console=hvc0" : "console=ttyS0";
 	size_t len = strlen(cmdline);
 	char *p;
 

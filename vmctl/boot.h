@@ -69,6 +69,7 @@ struct boot_file {
  * @initrd: initial RAM disks, or multiboot modules
  * @nr_initrd: how many
  * @cmdline: for the kernel, NULL for the default of its kind
+ * @hvc: by default its console is a virtio one
  * @rsdp: guest-physical address of the ACPI tables' root
  * @flat: the image is flat and belongs at @flat_addr
  * @flat_addr: guest-physical
@@ -92,6 +93,7 @@ struct boot {
 	const struct boot_file *initrd;
 	unsigned int nr_initrd;
 	const char *cmdline;
+	bool hvc;
 	uint64_t rsdp;
 	bool flat;
 	uint64_t flat_addr;

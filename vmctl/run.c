@@ -70,7 +70,8 @@ static int load(const struct run *r, struct vm *vm, struct boot *b)
 
 	*b = (struct boot){
 		.mem = &vm->mem, .image = r->image, .initrd = r->initrd, .nr_initrd = r->nr_initrd,
-		.cmdline = r->append, .flat = r->flat, .flat_addr = r->flat_addr,
+		.cmdline = r->append, .hvc = r->vm.console,
+		.flat = r->flat, .flat_addr = r->flat_addr,
 	};
 	if (!r->firmware.name && build_acpi(vm, b))
 		return -1;

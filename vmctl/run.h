@@ -29,6 +29,7 @@ enum run_option {
 	RUN_DRY_RUN,
 	RUN_ON_PANIC,
 	RUN_BALLOON,
+	RUN_CONSOLE,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */

@@ -438,7 +438,8 @@ static int open_streams(struct loop *l)
 	/* the module keeps the last of it for "vmctl log" */
 	if (l->r->detached)
 		return 0;
-	return start_stream(l, &l->serial, LODGE_CONSOLE_SERIAL, STDOUT_FILENO);
+	return start_stream(l, &l->serial, l->r->vm.console ? LODGE_CONSOLE_VIRTIO :
+			    LODGE_CONSOLE_SERIAL, STDOUT_FILENO);
 }
 
 /* The streams' thread may outlive run_loop() when the process is about to end */

@@ -263,6 +263,9 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return CMD_OK;
 	case RUN_DRY_RUN:
 		return cmd_error(CMD_USAGE, "--dry-run is for --file");
+	case RUN_CONSOLE:
+		r->vm.console = true;
+		return CMD_OK;
 	case RUN_BALLOON:
 		return set_balloon(r, v->value);
 	case RUN_STATS:

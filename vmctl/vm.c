@@ -152,6 +152,7 @@ static int add_net(struct vm *vm, const struct net *net)
 static int add_devices(struct vm *vm)
 {
 	struct lodge_add_device rng = { .id = LODGE_DEVICE_RNG, .fd = -1 };
+	struct lodge_add_device console = { .id = LODGE_DEVICE_CONSOLE, .fd = -1 };
 	struct lodge_add_device balloon = { .id = LODGE_DEVICE_BALLOON, .fd = -1 };
 	unsigned int i;
 
@@ -162,6 +163,8 @@ static int add_devices(struct vm *vm)
 		if (add_net(vm, &vm->config->nets[i]))
 			return -1;
 	if (vm->config->rng && add_device(vm, &rng, "a random number generator"))
+		return -1;
+	if (vm->config->console && add_device(vm, &console, "a console"))
 		return -1;
 	if (vm->config->balloon && (add_device(vm, &balloon, "a balloon") || balloon_open(vm)))
 		return -1;

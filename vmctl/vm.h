@@ -77,6 +77,7 @@ struct vcpu {
  * @nr_nets: how many
  * @rng: a random number generator
  * @pause_on_panic: a panic does not end it
+ * @console: a virtio console
  * @balloon: a balloon
  * @balloon_size: bytes that it leaves the guest at first, 0: all
  */
@@ -93,6 +94,7 @@ struct vm_config {
 	unsigned int nr_nets;
 	bool rng;
 	bool pause_on_panic;
+	bool console;
 	bool balloon;
 	uint64_t balloon_size;
 };

@@ -13,6 +13,7 @@
 #include "add.h"
 #include "balloon.h"
 #include "blk.h"
+#include "console.h"
 #include "device.h"
 #include "net.h"
 #include "pci.h"
@@ -54,6 +55,12 @@ static struct lodge_virtio *create_balloon(struct lodge_mem *mem, const char *na
 	return lodge_balloon_create(mem, name);
 }
 
+static struct lodge_virtio *create_console(struct lodge_mem *mem, const char *name,
+					   const struct lodge_add_device *arg)
+{
+	return lodge_virtio_console_create(mem, name);
+}
+
 static struct lodge_virtio *create_blk(struct lodge_mem *mem, const char *name,
 				       const struct lodge_add_device *arg)
 {
@@ -93,6 +100,7 @@ static const struct kind kinds[] = {
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
 	  LODGE_MAX_QUEUES, create_blk },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
+	{ LODGE_DEVICE_CONSOLE, "console", 0, 0, 1, create_console },
 	{ LODGE_DEVICE_BALLOON, "balloon", 0, 0, 1, create_balloon },
 };
 
@@ -145,7 +153,14 @@ static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned 
 /* Where others find a device of which there is one at most; NULL for other kinds */
 static struct lodge_virtio **place_of(struct lodge_virtio_set *set, u32 id)
 {
-	return id == LODGE_DEVICE_BALLOON ? &set->balloon : NULL;
+	switch (id) {
+	case LODGE_DEVICE_BALLOON:
+		return &set->balloon;
+	case LODGE_DEVICE_CONSOLE:
+		return &set->console;
+	default:
+		return NULL;
+	}
 }
 
 /**

@@ -12,9 +12,11 @@ struct lodge_virtio;
 /**
  * struct lodge_virtio_set - devices that others look for
  * @balloon: or NULL; set once, while others look
+ * @console: likewise
  */
 struct lodge_virtio_set {
 	struct lodge_virtio *balloon;
+	struct lodge_virtio *console;
 };
 
 int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct lodge_mem *mem,

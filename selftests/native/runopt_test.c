@@ -179,6 +179,8 @@ TEST(balloon)
 	EXPECT_EQ(r.vm.balloon_size, 1ULL << 30);
 	ASSERT_EQ(parse_these("x", RUN_BALLOON, "64M", 0), 0);
 	EXPECT_EQ(r.vm.balloon_size, 64ULL << 20);
+	ASSERT_EQ(parse_these("x", RUN_CONSOLE, NULL, 0), 0);
+	EXPECT_TRUE(r.vm.console && !r.vm.balloon);
 	EXPECT_TRUE(refuses(RUN_BALLOON, "1G", "more than --mem"));
 	EXPECT_TRUE(refuses(RUN_BALLOON, "size=", "size=512M, not \"size=\""));
 	EXPECT_TRUE(refuses(RUN_BALLOON, "0", "takes a size"));

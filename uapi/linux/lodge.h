@@ -254,6 +254,7 @@ struct lodge_msi {
 /* struct lodge_open_console.which */
 #define LODGE_CONSOLE_SERIAL	0	/* UART at 0x3f8 */
 #define LODGE_CONSOLE_DEBUG	1	/* port 0xe9, output only */
+#define LODGE_CONSOLE_VIRTIO	2	/* LODGE_DEVICE_CONSOLE, ENODEV without */
 
 /**
  * struct lodge_open_console - LODGE_VM_CONSOLE; returns a descriptor for read, write, poll
@@ -263,9 +264,10 @@ struct lodge_msi {
  * @pad: zero
  *
  * While it is open, a guest that writes faster than it is read has to wait at the
- * UART, and loses what is too much at port 0xe9, which cannot make it wait; while it
- * is not open, the newest output is kept.  One at a time, else EBUSY; ENODEV
- * without LODGE_VM_MACHINE.  Non-blocking with O_NONBLOCK by fcntl().
+ * UART and at the virtio console, and loses what is too much at port 0xe9, which cannot
+ * make it wait; while it is not open, the newest output is kept.  One at a time, else
+ * EBUSY; ENODEV without LODGE_VM_MACHINE, or without such a console.  Non-blocking with
+ * O_NONBLOCK by fcntl().
  */
 struct lodge_open_console {
 	__u32 size;
@@ -318,6 +320,7 @@ struct lodge_vm_end {
 /* struct lodge_add_device.id: as virtio numbers devices */
 #define LODGE_DEVICE_NET	1
 #define LODGE_DEVICE_BLOCK	2
+#define LODGE_DEVICE_CONSOLE	3	/* one at most; LODGE_CONSOLE_VIRTIO */
 #define LODGE_DEVICE_RNG	4
 #define LODGE_DEVICE_BALLOON	5	/* one at most */
 
