@@ -268,7 +268,8 @@ static const struct genl_ops ops[] = {
 		.doit = lodge_netlink_console_write,
 	},
 	{
-		.cmd = LODGE_CMD_MEMORY_GET, POLICY(memory_policy), .doit = lodge_netlink_memory_get,
+		.cmd = LODGE_CMD_MEMORY_GET, POLICY(memory_policy),
+		.doit = lodge_netlink_memory_get,
 		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_memory_dump,
 	},
 	{ .cmd = LODGE_CMD_REGS_GET, POLICY(regs_policy), .doit = lodge_netlink_regs_get },

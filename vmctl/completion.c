@@ -160,8 +160,8 @@ static void fish(void)
 		for (o = c->opts; o && o->id; o++)
 			fish_option(c, o);
 		if (takes_vm(c))
-			printf("complete -c vmctl -%c -n '__fish_seen_subcommand_from %s' "
-			       "-a '(" NAMES ")'\n", takes_file(c) ? 'F' : 'f', c->name);
+			printf("complete -c vmctl -%c -n '__fish_seen_subcommand_from %s' -a '(%s)'\n",
+			       takes_file(c) ? 'F' : 'f', c->name, NAMES);
 	}
 	printf("complete -c vmctl -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n");
 }

@@ -214,6 +214,26 @@ static int set_balloon(struct run *r, const char *value)
 	return CMD_OK;
 }
 
+static int set_device(struct run *r, const struct cmd_value *v)
+{
+	switch (v->id) {
+	case 'd':
+		return add_disk(r, v->value);
+	case RUN_NET:
+		return add_net(r, v->value);
+	case RUN_RNG:
+		r->vm.rng = true;
+		return CMD_OK;
+	case RUN_CONSOLE:
+		r->vm.console = true;
+		return CMD_OK;
+	case RUN_BALLOON:
+		return set_balloon(r, v->value);
+	default:
+		return cmd_error(CMD_FAILED, "run has an option that it does not know");
+	}
+}
+
 static int set_option(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -227,8 +247,6 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return set_memory(r, v->value);
 	case 'c':
 		return set_cpus(r, v->value);
-	case 'd':
-		return add_disk(r, v->value);
 	case 'n':
 		return set_name(r, v->value);
 	case 't':
@@ -256,23 +274,13 @@ static int set_option(struct run *r, const struct cmd_value *v)
 	case RUN_DEBUGCON:
 		r->debugcon = v->value;
 		return CMD_OK;
-	case RUN_NET:
-		return add_net(r, v->value);
-	case RUN_RNG:
-		r->vm.rng = true;
-		return CMD_OK;
 	case RUN_DRY_RUN:
 		return cmd_error(CMD_USAGE, "--dry-run is for --file");
-	case RUN_CONSOLE:
-		r->vm.console = true;
-		return CMD_OK;
-	case RUN_BALLOON:
-		return set_balloon(r, v->value);
 	case RUN_STATS:
 		r->stats = true;
 		return CMD_OK;
 	default:
-		return cmd_error(CMD_FAILED, "run has an option that it does not know");
+		return set_device(r, v);
 	}
 }
 

@@ -144,7 +144,7 @@ enum {
 enum {
 	LODGE_A_MEMORY_VM = 1,		/* number of the VM */
 	LODGE_A_MEMORY_ADDRESS,		/* guest-physical */
-	LODGE_A_MEMORY_LENGTH,		/* bytes: of the slot, or wanted, LODGE_MEMORY_GET_MAX at most */
+	LODGE_A_MEMORY_LENGTH,		/* bytes: the slot's, or at most LODGE_MEMORY_GET_MAX */
 	LODGE_A_MEMORY_DATA,		/* not there if all of it is zeroes */
 	LODGE_A_MEMORY_READ_ONLY,	/* flag: of a slot */
 	LODGE_A_MEMORY_PAD,
