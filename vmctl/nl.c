@@ -25,10 +25,11 @@
 #define STILL_TRIES	500	/* times STILL_NS: until a vCPU of a VM that was paused waits */
 #define STILL_NS	10000000
 
-static struct nl_sock *sock;
+/* Each thread's own: a vCPU pauses its VM (--panic) while the first one asks for its number */
+static __thread struct nl_sock *sock;
+static __thread int family;
+static __thread char sentence[256];
 static struct nl_sock *events;
-static int family;
-static char sentence[256];
 
 const char *nl_error(void)
 {
