@@ -327,6 +327,9 @@ static bool known(unsigned int cmd, enum object on)
 	for (c = calls; c < calls + NR_CALLS; c++)
 		if (c->cmd == cmd && alike(c->on, on))
 			return true;
+	/* the one without an argument */
+	if (cmd == LODGE_VM_BALLOON)
+		return on == VM || on == MACHINE;
 	return on == VCPU && (cmd == LODGE_VCPU_RUN || cmd == LODGE_VCPU_NMI);
 }
 
@@ -337,6 +340,8 @@ TEST(unknown_numbers)
 	enum object o;
 
 	setup();
+	EXPECT_ERRNO(ioctl(fd[VM], LODGE_VM_BALLOON, arg), ENODEV);
+	EXPECT_ERRNO(ioctl(fd[MACHINE], LODGE_VM_BALLOON, arg), ENODEV);
 	for (o = DEV; o < NR_OBJECTS; o++) {
 		for (nr = 0; nr < 256; nr++) {
 			static const unsigned int base[] = {
