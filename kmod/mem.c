@@ -243,6 +243,8 @@ static void drop(struct lodge_mem *mem, const struct lodge_mem_slot *old,
  */
 u64 lodge_mem_size(struct lodge_mem *mem)
 {
+	/* RCU keeps the table, but not the slots in it */
+	int idx = srcu_read_lock(&mem->srcu);
 	const struct lodge_mem_slots *slots;
 	unsigned int i;
 	u64 size = 0;
@@ -253,6 +255,7 @@ u64 lodge_mem_size(struct lodge_mem *mem)
 		if (!(slots->slot[i]->flags & LODGE_SLOT_READONLY))
 			size += slots->slot[i]->len;
 	rcu_read_unlock();
+	srcu_read_unlock(&mem->srcu, idx);
 	return size;
 }
 

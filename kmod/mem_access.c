@@ -365,6 +365,8 @@ int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len)
  */
 bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only)
 {
+	/* RCU keeps the table, but not the slots in it */
+	int idx = srcu_read_lock(&mem->srcu);
 	const struct lodge_mem_slots *slots;
 	const struct lodge_mem_slot *slot;
 	bool found;
@@ -379,6 +381,7 @@ bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, b
 		*read_only = slot->flags & LODGE_SLOT_READONLY;
 	}
 	rcu_read_unlock();
+	srcu_read_unlock(&mem->srcu, idx);
 	return found;
 }
 
