@@ -88,13 +88,7 @@ static bool is_writable(u32 offset)
 
 static void read_config(struct lodge_virtio *dev, u32 offset, void *buf, u32 len)
 {
-	struct balloon *b = balloon_of(dev);
-
-	memset(buf, 0, len);
-	if (offset >= CONFIG_LEN)
-		return;
-	offset = array_index_nospec(offset, CONFIG_LEN);
-	memcpy(buf, b->config + offset, min_t(u32, len, CONFIG_LEN - offset));
+	lodge_virtio_copy_config(buf, len, balloon_of(dev)->config, CONFIG_LEN, offset);
 }
 
 static void write_config(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len)

@@ -9,7 +9,6 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/log2.h>
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/uio.h>
 #include <linux/virtio_ids.h>
@@ -273,13 +272,7 @@ static void stop(struct lodge_virtio *dev)
 
 static void read_config(struct lodge_virtio *dev, u32 offset, void *buf, u32 len)
 {
-	struct lodge_blk *blk = blk_of(dev);
-
-	memset(buf, 0, len);
-	if (offset >= CONFIG_LEN)
-		return;
-	offset = array_index_nospec(offset, CONFIG_LEN);
-	memcpy(buf, (u8 *)&blk->config + offset, min_t(u32, len, CONFIG_LEN - offset));
+	lodge_virtio_copy_config(buf, len, &blk_of(dev)->config, CONFIG_LEN, offset);
 }
 
 static u64 sectors_of(const struct lodge_blk *blk)

@@ -11,9 +11,11 @@
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/string.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
@@ -133,6 +135,23 @@ void lodge_virtio_set_features(struct lodge_virtio *dev, unsigned int half, u32 
 		dev->driver_features |= (u64)value << 32 * half;
 	}
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
+}
+
+/**
+ * lodge_virtio_copy_config - what lodge_virtio_ops.read_config has to do as a rule
+ * @buf: gets it; zero beyond the end
+ * @len: bytes of @buf
+ * @config: the configuration space
+ * @config_len: bytes of it
+ * @offset: the guest's choice
+ */
+void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config_len, u32 offset)
+{
+	memset(buf, 0, len);
+	if (offset >= config_len)
+		return;
+	offset = array_index_nospec(offset, config_len);
+	memcpy(buf, config + offset, min(len, config_len - offset));
 }
 
 /**

@@ -135,6 +135,7 @@ void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue);
 void lodge_virtio_interrupt(struct lodge_virtio *dev, unsigned int queue);
 void lodge_virtio_config_changed(struct lodge_virtio *dev);
 void lodge_virtio_needs_reset(struct lodge_virtio *dev);
+void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config_len, u32 offset);
 
 /* for transports; interrupts off or on */
 u8 lodge_virtio_status(struct lodge_virtio *dev);

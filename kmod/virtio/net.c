@@ -11,7 +11,6 @@
 #include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/if_tun.h>
-#include <linux/nospec.h>
 #include <linux/virtio_ids.h>
 
 #include "../alloc.h"
@@ -29,13 +28,7 @@
 
 static void read_config(struct lodge_virtio *dev, u32 offset, void *buf, u32 len)
 {
-	struct lodge_net *net = lodge_net_of(dev);
-
-	memset(buf, 0, len);
-	if (offset >= CONFIG_LEN)
-		return;
-	offset = array_index_nospec(offset, CONFIG_LEN);
-	memcpy(buf, (u8 *)&net->config + offset, min_t(u32, len, CONFIG_LEN - offset));
+	lodge_virtio_copy_config(buf, len, &lodge_net_of(dev)->config, CONFIG_LEN, offset);
 }
 
 /**
