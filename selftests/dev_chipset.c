@@ -468,3 +468,52 @@ TEST(size_of_the_machine)
 	EXPECT_EQ(vcpu->arg[1], vm->size);
 	vcpu_done(vcpu);
 }
+
+/* While memory comes and goes: what is read is the size that it had, before or after */
+#define SIZES	400
+
+static void ask_for_size(void)
+{
+	int i;
+
+	for (i = 0; i < SIZES; i++)
+		GUEST_SYNC2(1, fw_cfg(3, 8));
+	GUEST_DONE();
+}
+
+struct resizer {
+	struct vm *vm;
+	bool stop;
+	u64 rounds;
+};
+
+static void *resize(void *arg)
+{
+	struct resizer *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		vm_slot(r->vm, 1, 0, 0x80000000, 4096, r->vm->mem);
+		vm_slot(r->vm, 1, 0, 0, 0, NULL);
+		r->rounds++;
+	}
+	return NULL;
+}
+
+TEST(size_while_memory_comes_and_goes)
+{
+	struct vm *vm = vm_create(MACHINE | LODGE_VM_DEBUG_PORTS);
+	struct vcpu *vcpu = vcpu_long(vm, 0, ask_for_size);
+	struct resizer r = { .vm = vm };
+	pthread_t t = thread_start(resize, &r);
+	int i;
+
+	for (i = 0; i < SIZES; i++) {
+		vcpu_sync(vcpu, 1);
+		if (vcpu->arg[1] != vm->size)
+			ASSERT_EQ(vcpu->arg[1], vm->size + 4096);
+	}
+	vcpu_done(vcpu);
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(pthread_join(t, NULL), 0);
+	ASSERT_GE(r.rounds, 1u);
+}
