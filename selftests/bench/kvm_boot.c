@@ -31,7 +31,7 @@
 
 #define UART_PORT	0x3f8
 #define UART_IRQ	4
-#define PM1_SLEEP	0x2000		/* SLP_EN: the only state there is is S5 */
+#define PM1_SLEEP	0x2000		/* SLP_EN: S5 is the only state */
 #define PM_TIMER_HZ	3579545
 #define CMOS_PORT	0x70
 #define KBD_COMMAND	0x64
@@ -129,9 +129,10 @@ static void add_slot(const struct guest *g, __u32 slot, __u64 gpa, __u64 size, v
 
 static void set_cpuid(const struct guest *g)
 {
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID * sizeof(cpuid->entries[0]));
+	struct kvm_cpuid2 *cpuid;
 	unsigned int i;
 
+	cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID * sizeof(cpuid->entries[0]));
 	if (!cpuid)
 		die("no memory");
 	cpuid->nent = MAX_CPUID;
@@ -323,24 +324,26 @@ static __u8 cmos_read(unsigned int reg)
 {
 	time_t now = time(NULL);
 	struct tm tm;
-	int value;
 
 	gmtime_r(&now, &tm);
+	const int fields[] = {
+		[0] = tm.tm_sec, [2] = tm.tm_min, [4] = tm.tm_hour, [6] = tm.tm_wday + 1,
+		[7] = tm.tm_mday, [8] = tm.tm_mon + 1, [9] = tm.tm_year % 100,
+	};
+
+	if (reg < sizeof(fields) / sizeof(fields[0]))
+		return fields[reg] / 10 << 4 | fields[reg] % 10;
 	switch (reg) {
-	case 0:		value = tm.tm_sec; break;
-	case 2:		value = tm.tm_min; break;
-	case 4:		value = tm.tm_hour; break;
-	case 6:		value = tm.tm_wday + 1; break;
-	case 7:		value = tm.tm_mday; break;
-	case 8:		value = tm.tm_mon + 1; break;
-	case 9:		value = tm.tm_year % 100; break;
-	case 0x32:	value = 20; break;
-	case 0xa:	return 0x26;
-	case 0xb:	return 0x02;
-	case 0xd:	return 0x80;
-	default:	return 0;
+	case 0xa:
+		return 0x26;
+	case 0xb:
+		return 0x02;
+	case 0xd:
+		return 0x80;
+	case 0x32:
+		return 0x20;
 	}
-	return value / 10 << 4 | value % 10;
+	return 0;
 }
 
 static void port_read(struct guest *g, unsigned int port, __u8 *data, unsigned int size)
