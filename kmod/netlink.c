@@ -65,6 +65,32 @@ struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr
 	return record;
 }
 
+/**
+ * lodge_netlink_find_vm - the VM that an attribute names
+ * @skb: the message, in its sender's context
+ * @info: likewise
+ * @attr: a VM's number, or NULL
+ * @number: filled in: its number
+ *
+ * Return: the VM, for lodge_vm_put(), or an ERR_PTR: -EINVAL, -ENOENT, or -ESRCH if it has ended.
+ */
+struct lodge_vm *lodge_netlink_find_vm(struct sk_buff *skb, struct genl_info *info,
+				       struct nlattr *attr, u32 *number)
+{
+	struct lodge_record *record = lodge_netlink_find(skb, attr, info->extack);
+	struct lodge_vm *vm;
+
+	if (IS_ERR(record))
+		return ERR_CAST(record);
+	*number = record->number;
+	vm = lodge_registry_get_vm(record);
+	lodge_registry_put(record);
+	if (vm)
+		return vm;
+	NL_SET_ERR_MSG_ATTR(info->extack, attr, "the VM has ended");
+	return ERR_PTR(-ESRCH);
+}
+
 /* ---- messages ------------------------------------------------------------ */
 
 /**
@@ -197,6 +223,30 @@ void lodge_netlink_dump_caller(struct netlink_callback *cb, struct lodge_caller 
 		.net = sock_net(sk),
 		.skb = cb->skb,
 	};
+}
+
+/**
+ * lodge_netlink_dump_vm - the VM that a dump is of, for one message of it
+ * @cb: begun by lodge_netlink_dump_start_vm()
+ *
+ * Of a VM that ends meanwhile there is no more, and the dump is told to be inconsistent.
+ *
+ * Return: the VM, for lodge_vm_put(), or NULL if it has ended.
+ */
+struct lodge_vm *lodge_netlink_dump_vm(struct netlink_callback *cb)
+{
+	struct lodge_record *record;
+	struct lodge_caller who;
+	struct lodge_vm *vm;
+
+	lodge_netlink_dump_caller(cb, &who);
+	cb->seq = lodge_registry_generation();
+	record = lodge_registry_find(&who, dump_of(cb)->vm);
+	if (!record)
+		return NULL;
+	vm = lodge_registry_get_vm(record);
+	lodge_registry_put(record);
+	return vm;
 }
 
 /* ---- operations ---------------------------------------------------------- */

@@ -44,9 +44,12 @@ void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kin
 void lodge_netlink_caller(struct sk_buff *skb, struct lodge_caller *who);
 struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr,
 					struct netlink_ext_ack *extack);
+struct lodge_vm *lodge_netlink_find_vm(struct sk_buff *skb, struct genl_info *info,
+				       struct nlattr *attr, u32 *number);
 int lodge_netlink_dump_start(struct netlink_callback *cb);
 int lodge_netlink_dump_start_vm(struct netlink_callback *cb);
 void lodge_netlink_dump_caller(struct netlink_callback *cb, struct lodge_caller *who);
+struct lodge_vm *lodge_netlink_dump_vm(struct netlink_callback *cb);
 
 typedef int (*lodge_netlink_fill)(struct sk_buff *skb, const void *what);
 int lodge_netlink_reply(struct genl_info *info, size_t room, lodge_netlink_fill fill,

@@ -12,24 +12,6 @@
 #include "netlink.h"
 #include "vm.h"
 
-/* The VM, for lodge_vm_put(), and its number */
-static struct lodge_vm *find_vm(struct sk_buff *skb, struct genl_info *info, struct nlattr *attr,
-				u32 *number)
-{
-	struct lodge_record *record = lodge_netlink_find(skb, attr, info->extack);
-	struct lodge_vm *vm;
-
-	if (IS_ERR(record))
-		return ERR_CAST(record);
-	*number = record->number;
-	vm = lodge_registry_get_vm(record);
-	lodge_registry_put(record);
-	if (vm)
-		return vm;
-	NL_SET_ERR_MSG_ATTR(info->extack, attr, "the VM has ended");
-	return ERR_PTR(-ESRCH);
-}
-
 /* ---- console ------------------------------------------------------------- */
 
 struct written {
@@ -83,7 +65,7 @@ int lodge_netlink_console_write(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR(info->extack, number, "another has the input of the console");
 	if (err)
 		return err;
-	vm = find_vm(skb, info, number, &w.vm);
+	vm = lodge_netlink_find_vm(skb, info, number, &w.vm);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = type(vm, info);
@@ -153,7 +135,7 @@ int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *address = info->attrs[LODGE_A_MEMORY_ADDRESS];
 	struct nlattr *len = info->attrs[LODGE_A_MEMORY_LENGTH];
 	struct piece p = { .data = NULL };
-	struct lodge_vm *vm = find_vm(skb, info, info->attrs[LODGE_A_MEMORY_VM], &p.vm);
+	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_MEMORY_VM], &p.vm);
 	int err = -EINVAL;
 
 	if (IS_ERR(vm))
@@ -176,18 +158,9 @@ int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info)
 int lodge_netlink_memory_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct lodge_dump *d = (struct lodge_dump *)cb->ctx;
+	struct lodge_vm *vm = lodge_netlink_dump_vm(cb);
 	struct piece p = { .vm = d->vm };
-	struct lodge_record *record;
-	struct lodge_caller who;
-	struct lodge_vm *vm;
 
-	lodge_netlink_dump_caller(cb, &who);
-	cb->seq = lodge_registry_generation();
-	record = lodge_registry_find(&who, d->vm);
-	if (!record)
-		return skb->len;
-	vm = lodge_registry_get_vm(record);
-	lodge_registry_put(record);
 	if (!vm)
 		return skb->len;
 	while (lodge_mem_slot(&vm->mem, d->next, &p.address, &p.len, &p.read_only) &&
@@ -240,7 +213,7 @@ static int look(struct lodge_vm *vm, struct genl_info *info, struct regs_view *v
 int lodge_netlink_regs_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct regs_view v = { };
-	struct lodge_vm *vm = find_vm(skb, info, info->attrs[LODGE_A_REGS_VM], &v.vm);
+	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_REGS_VM], &v.vm);
 	int err;
 
 	if (IS_ERR(vm))

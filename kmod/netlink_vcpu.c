@@ -212,22 +212,12 @@ static int add(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 	return lodge_netlink_add(skb, cb, cmd, fill_stats, &stats);
 }
 
-/* A VM that ends meanwhile has no more vCPUs, and the dump is told to be inconsistent */
 static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
 	struct lodge_dump *d = (struct lodge_dump *)cb->ctx;
+	struct lodge_vm *vm = lodge_netlink_dump_vm(cb);
 	struct vcpu_view view = { .vm = d->vm };
-	struct lodge_record *record;
-	struct lodge_caller who;
-	struct lodge_vm *vm;
 
-	lodge_netlink_dump_caller(cb, &who);
-	cb->seq = lodge_registry_generation();
-	record = lodge_registry_find(&who, d->vm);
-	if (!record)
-		return skb->len;
-	vm = lodge_registry_get_vm(record);
-	lodge_registry_put(record);
 	if (!vm)
 		return skb->len;
 	while (look_from(vm, d->next, &view) && !add(skb, cb, cmd, &view))
