@@ -293,6 +293,15 @@ static const struct nla_policy regs_policy[] = {
 	[LODGE_A_REGS_ID] = NLA_POLICY_MAX(NLA_U32, LODGE_MAX_VCPUS - 1),
 };
 
+static const struct nla_policy balloon_policy[] = {
+	[LODGE_A_BALLOON_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy balloon_set_policy[] = {
+	[LODGE_A_BALLOON_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_BALLOON_TARGET] = { .type = NLA_U64 },
+};
+
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
 
 static const struct genl_ops ops[] = {
@@ -323,6 +332,11 @@ static const struct genl_ops ops[] = {
 		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_memory_dump,
 	},
 	{ .cmd = LODGE_CMD_REGS_GET, POLICY(regs_policy), .doit = lodge_netlink_regs_get },
+	{ .cmd = LODGE_CMD_BALLOON_GET, POLICY(balloon_policy), .doit = lodge_netlink_balloon_get },
+	{
+		.cmd = LODGE_CMD_BALLOON_SET, POLICY(balloon_set_policy),
+		.doit = lodge_netlink_balloon_set,
+	},
 };
 
 /* Of all VMs in the network namespace: so not for everybody there */

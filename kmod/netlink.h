@@ -66,6 +66,8 @@ int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_stats_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int lodge_netlink_balloon_get(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_balloon_set(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_caps_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_console_write(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info);

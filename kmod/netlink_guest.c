@@ -135,7 +135,8 @@ int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *address = info->attrs[LODGE_A_MEMORY_ADDRESS];
 	struct nlattr *len = info->attrs[LODGE_A_MEMORY_LENGTH];
 	struct piece p = { .data = NULL };
-	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_MEMORY_VM], &p.vm);
+	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_MEMORY_VM],
+						    &p.vm);
 	int err = -EINVAL;
 
 	if (IS_ERR(vm))

@@ -115,21 +115,14 @@ static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
 
 int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *number = info->attrs[LODGE_A_VM_NUMBER];
 	struct nlattr *action = info->attrs[LODGE_A_VM_ACTION];
-	struct lodge_record *record = lodge_netlink_find(skb, number, info->extack);
-	struct lodge_vm *vm;
-	int err;
+	u32 number;
+	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_VM_NUMBER],
+						    &number);
+	int err = -EINVAL;
 
-	if (IS_ERR(record))
-		return PTR_ERR(record);
-	vm = lodge_registry_get_vm(record);
-	lodge_registry_put(record);
-	if (!vm) {
-		NL_SET_ERR_MSG_ATTR(info->extack, number, "the VM has ended");
-		return -ESRCH;
-	}
-	err = -EINVAL;
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
 	if (action)
 		err = act(vm, nla_get_u32(action), info->extack);
 	else

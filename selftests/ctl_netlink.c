@@ -285,7 +285,7 @@ static void sees_nothing(uint32_t number)
 	int cmd;
 
 	EXPECT_EQ(find("").all, 0);
-	for (cmd = LODGE_CMD_VM_GET; cmd <= LODGE_CMD_REGS_GET; cmd++) {
+	for (cmd = LODGE_CMD_VM_GET; cmd <= LODGE_CMD_MAX; cmd++) {
 		if (cmd == LODGE_CMD_CAPS_GET || cmd == LODGE_CMD_EVENT ||
 		    cmd == LODGE_CMD_EVENT_LISTEN)
 			continue;
@@ -743,7 +743,7 @@ static void garble(int n)
 	u32 i, nr;
 
 	while (n--) {
-		genl_begin(&g, any(16), any(3) ? 0 : NLM_F_DUMP);
+		genl_begin(&g, any(LODGE_CMD_MAX + 2), any(3) ? 0 : NLM_F_DUMP);
 		nr = any(5);
 		for (i = 0; i < nr; i++)
 			put_garbage();

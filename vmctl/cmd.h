@@ -98,6 +98,7 @@ void cmd_where(const char *where);
 /* All verbs, ended by an empty entry */
 extern const struct cmd cmds[];
 
+int cmd_balloon(const struct cmd_args *args);
 int cmd_check(const struct cmd_args *args);
 int cmd_completion(const struct cmd_args *args);
 int cmd_console(const struct cmd_args *args);

@@ -157,6 +157,10 @@ static const char sysrq_more[] =
 static const char top_more[] =
 	"On a terminal q leaves.\n";
 
+static const char balloon_more[] =
+	"VM is its name or number, of a VM that was started with --balloon.  SIZE, as 512M, is what\n"
+	"the guest shall keep of its memory.\n";
+
 static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
 	"status is the guest's, as vmctl run has it.\n";
@@ -198,6 +202,8 @@ const struct cmd cmds[] = {
 	{ "mem", "VM ADDRESS [LENGTH]", "print a VM's memory", mem_opts, 3, mem_more, cmd_mem },
 	{ "dump", "VM FILE", "write a VM's memory and registers to a file", NULL, 2, dump_more,
 	  cmd_dump },
+	{ "balloon", "VM [SIZE]", "have a guest make do with less memory, or tell what it has",
+	  json_opts, 2, balloon_more, cmd_balloon },
 	{ "pin", "VM CPU HOST-CPUS", "have a VM's processor run on these of the host's", NULL, 3,
 	  pin_more, cmd_pin },
 	{ "wait", "VM ...", "wait until a VM has ended", wait_opts, MAX_VMS, wait_more, cmd_wait },

@@ -551,6 +551,36 @@ int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len)
 			  !nla_put_u64(msg, LODGE_A_MEMORY_LENGTH, len), &r);
 }
 
+static int take_balloon(struct nlattr **attrs, void *arg)
+{
+	struct nl_balloon *b = arg;
+	int i;
+
+	for (i = LODGE_A_BALLOON_TARGET; i <= LODGE_A_BALLOON_CACHES; i++) {
+		b->has[i] = attrs[i];
+		b->value[i] = get_u64(attrs[i]);
+	}
+	return 0;
+}
+
+int nl_balloon(uint32_t number, struct nl_balloon *balloon)
+{
+	_Static_assert(LODGE_A_BALLOON_MAX <= ATTR_MAX, "attributes");
+	return ask(LODGE_CMD_BALLOON_GET, number, take_balloon, balloon);
+}
+
+int nl_balloon_set(uint32_t number, uint64_t target)
+{
+	struct request r = { 0 };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_BALLOON_SET, NLM_F_ACK, number);
+	return send_built(msg, msg && !nla_put_u64(msg, LODGE_A_BALLOON_TARGET, target), &r);
+}
+
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs)
 {
 	struct wanted wanted[] = {

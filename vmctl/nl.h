@@ -112,6 +112,19 @@ int nl_type(uint32_t number, const void *data, unsigned int len, bool with_break
 int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n);
 int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len);
 
+/**
+ * struct nl_balloon - a balloon
+ * @value: by LODGE_A_BALLOON_*, bytes but for those of times and faults
+ * @has: which of them there are
+ */
+struct nl_balloon {
+	uint64_t value[LODGE_A_BALLOON_MAX + 1];
+	bool has[LODGE_A_BALLOON_MAX + 1];
+};
+
+int nl_balloon(uint32_t number, struct nl_balloon *balloon);
+int nl_balloon_set(uint32_t number, uint64_t target);
+
 /* Registers of a vCPU of a VM that is paused */
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs);
 

@@ -122,3 +122,17 @@ int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_
 	(void)sregs;
 	return -EOPNOTSUPP;
 }
+
+int nl_balloon(uint32_t number, struct nl_balloon *balloon)
+{
+	(void)number;
+	(void)balloon;
+	return -EOPNOTSUPP;
+}
+
+int nl_balloon_set(uint32_t number, uint64_t target)
+{
+	(void)number;
+	(void)target;
+	return -EOPNOTSUPP;
+}

@@ -29,6 +29,7 @@ int cmd_##name(const struct cmd_args *args)		\
 	return cmd_check(args);				\
 }
 
+VERB(balloon)
 VERB(completion)
 VERB(console)
 VERB(dump)

@@ -30,6 +30,8 @@ enum lodge_cmd {
 	LODGE_CMD_CONSOLE_WRITE,	/* input for the serial console */
 	LODGE_CMD_MEMORY_GET,		/* bytes of the guest's memory, or all slots (dump) */
 	LODGE_CMD_REGS_GET,		/* a vCPU's registers, of a VM that is paused */
+	LODGE_CMD_BALLOON_GET,		/* of a VM; has the guest tell anew */
+	LODGE_CMD_BALLOON_SET,		/* what the guest is asked to do without */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -163,6 +165,25 @@ enum {
 
 	__LODGE_A_REGS_MAX,
 	LODGE_A_REGS_MAX = (__LODGE_A_REGS_MAX - 1)
+};
+
+enum {
+	LODGE_A_BALLOON_VM = 1,		/* number of the VM */
+	LODGE_A_BALLOON_TARGET,		/* bytes that the guest is asked to do without */
+	LODGE_A_BALLOON_ACTUAL,		/* bytes that it does without, as it says */
+	LODGE_A_BALLOON_AGE,		/* ns since it told what follows; not there if it has not */
+	LODGE_A_BALLOON_SWAP_IN,	/* bytes */
+	LODGE_A_BALLOON_SWAP_OUT,	/* bytes */
+	LODGE_A_BALLOON_MAJOR_FAULTS,
+	LODGE_A_BALLOON_MINOR_FAULTS,
+	LODGE_A_BALLOON_FREE,		/* bytes, as those below */
+	LODGE_A_BALLOON_TOTAL,
+	LODGE_A_BALLOON_AVAILABLE,
+	LODGE_A_BALLOON_CACHES,
+	LODGE_A_BALLOON_PAD,
+
+	__LODGE_A_BALLOON_MAX,
+	LODGE_A_BALLOON_MAX = (__LODGE_A_BALLOON_MAX - 1)
 };
 
 enum {
