@@ -33,6 +33,7 @@
  * @slot: with @gpa in it; valid only under the lock and while @seq is not stale
  * @hva: owner's address of the page
  * @host: how the host maps it
+ * @size: bytes of the leaf that was made
  */
 struct fault {
 	gpa_t gpa;
@@ -41,6 +42,7 @@ struct fault {
 	const struct lodge_mem_slot *slot;
 	unsigned long hva;
 	struct lodge_host_page host;
+	u64 size;
 };
 
 static struct lodge_mem *mem_of(struct lodge_mmu *mmu)
@@ -406,7 +408,7 @@ static u64 rights(const struct lodge_mem *mem, const struct fault *f)
 }
 
 /* Map what was looked up. Return: 0, -EAGAIN if it is out of date, -ENOMEM. */
-static int map(struct lodge_mem *mem, const struct fault *f)
+static int map(struct lodge_mem *mem, struct fault *f)
 {
 	struct lodge_mmu *mmu = &mem->mmu;
 	int ret;
@@ -424,6 +426,7 @@ static int map(struct lodge_mem *mem, const struct fault *f)
 	ret = lodge_ept_map(&mmu->ept, f->gpa, f->host.hpa, fit(mem, f), rights(mem, f));
 	if (ret >= 0 && f->access & LODGE_MEM_WRITE)
 		lodge_slot_mark(f->slot, f->gpa, PAGE_SIZE);
+	f->size = lodge_ept_size(mmu->ept.mapped);
 	lodge_mmu_unlock(mmu, ret > 0);
 	/* others took the tables that were laid in */
 	return ret < 0 ? -EAGAIN : 0;
@@ -477,6 +480,7 @@ static int fault_in(struct lodge_mem *mem, struct fault *f)
  * @mem: of the calling process
  * @gpa: guest-physical address of the access
  * @access: LODGE_MEM_READ, _WRITE or _EXEC, or several
+ * @size: bytes of the leaf that maps it now, left alone if there is none
  *
  * To be called with interrupts on; may sleep.
  *
@@ -485,7 +489,7 @@ static int fault_in(struct lodge_mem *mem, struct fault *f)
  * -EFAULT, the owner has no memory there, no right to it, or not of a kind
  * that can be mapped; -EHWPOISON; -ENOMEM; -EINTR, a signal is pending.
  */
-int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access)
+int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access, u64 *size)
 {
 	struct fault f = { .gpa = gpa & PAGE_MASK, .access = access };
 	int ret, tries;
@@ -503,6 +507,8 @@ int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access)
 		} else {
 			ret = fault_in(mem, &f);
 		}
+		if (!ret)
+			*size = f.size;
 		if (ret != -EAGAIN)
 			return ret;
 	}

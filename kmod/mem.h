@@ -68,6 +68,7 @@ struct lodge_mem_ops {
  * @slots_lock: serialises set_slot and get_dirty
  * @srcu: held over accesses through a slot that may sleep
  * @ops: [I]
+ * @vm: number of the VM, for tracepoints; [I] once it has one
  * @gpa_limit: [I] first guest-physical address that cannot be memory
  */
 struct lodge_mem {
@@ -78,6 +79,7 @@ struct lodge_mem {
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	const struct lodge_mem_ops *ops;
+	u32 vm;
 	u64 gpa_limit;
 };
 
@@ -89,7 +91,7 @@ void lodge_mem_destroy(struct lodge_mem *mem);
 int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg);
 int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg);
 
-int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access);
+int lodge_mem_fault(struct lodge_mem *mem, gpa_t gpa, unsigned int access, u64 *size);
 int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);

@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 
 #include "../dev/bus.h"
+#include "../trace.h"
 #include "route.h"
 
 #define CASCADE_GSI	2
@@ -78,6 +79,7 @@ void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level)
 
 	if (gsi >= LODGE_IOAPIC_PINS || gsi == CASCADE_GSI)
 		return;
+	trace_lodge_irq(irq->vm, gsi, level);
 	raw_spin_lock_irqsave(&irq->lock, flags);
 	if (gsi < LODGE_PIC_LINES) {
 		was = irq->pic.output;
@@ -128,6 +130,7 @@ void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data)
 		.level = data & MSI_LEVEL,
 	};
 
+	trace_lodge_msi(irq->vm, address, data);
 	if ((address & MSI_BASE_MASK) != MSI_BASE)
 		return;
 	if (m.level && !(data & MSI_ASSERT))

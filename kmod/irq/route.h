@@ -25,6 +25,7 @@ struct lodge_bus;
  * @lapic: by vCPU number; set by lodge_lapic_publish(), read under RCU [L]
  * @nr_lapics: the highest number that was ever there, plus 1 [L]
  * @turn: who is first asked for the next lowest-priority interrupt
+ * @vm: number of the VM, for tracepoints
  *
  * [L] @lock, to write.  Under it messages may be delivered to local APICs; a local APIC
  * calls lodge_route_eoi() with no lock of its own held.
@@ -36,6 +37,7 @@ struct lodge_irq {
 	struct lodge_lapic __rcu *lapic[LODGE_IRQ_MAX_LAPICS];
 	u32 nr_lapics;
 	u32 turn;
+	u32 vm;
 };
 
 int lodge_route_init(struct lodge_irq *irq, struct lodge_bus *ports, struct lodge_bus *memory);

@@ -280,6 +280,7 @@ int lodge_ept_map(struct lodge_ept *ept, u64 gpa, u64 hpa, int level, u64 attr)
 		}
 		table = child(READ_ONCE(*slot));
 	}
+	ept->mapped = l;
 	return set_leaf(ept, slot, hpa, l, attr) | flush;
 }
 

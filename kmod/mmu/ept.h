@@ -83,6 +83,7 @@ struct lodge_ept_caps {
  *	walk them until the next flush, so they are freed only after it
  * @nspare: [m] tables at @spare
  * @ntables: [m] tables in the tree, without the root
+ * @mapped: [m] level of the leaf that lodge_ept_map() made last
  */
 struct lodge_ept {
 	struct lodge_ept_caps caps;
@@ -91,6 +92,7 @@ struct lodge_ept {
 	u64 *dead;
 	unsigned int nspare;
 	unsigned long ntables;
+	int mapped;
 };
 
 /**

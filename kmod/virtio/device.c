@@ -19,6 +19,8 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
+#include "../mem.h"
+#include "../trace.h"
 #include "device.h"
 
 #define RING_FEATURES	(BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
@@ -235,6 +237,7 @@ void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
  */
 void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
 {
+	trace_lodge_kick(dev->mem->vm, dev->ops->id, dev->worker->pid, queue);
 	if (queue < dev->nr_queues && READ_ONCE(dev->live))
 		lodge_virtio_wake(dev, array_index_nospec(queue, LODGE_VIRTIO_QUEUES));
 }

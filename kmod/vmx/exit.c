@@ -11,6 +11,7 @@
 #include <asm/processor-flags.h>
 
 #include "../compat.h"
+#include "../trace.h"
 #include "../vm.h"
 #include "../x86/cr.h"
 #include "../x86/task.h"
@@ -291,10 +292,12 @@ static int handle_ept_violation(struct vmx_vcpu *vmx)
 	u64 q = vmx->exit.qualification;
 	unsigned int access = (q & EPTQ_WRITE ? LODGE_MEM_WRITE : LODGE_MEM_READ) |
 			      (q & EPTQ_FETCH ? LODGE_MEM_EXEC : 0);
+	u64 size = 0;
 	int ret;
 
 	vcpu->stats[LODGE_STAT_EPT_FAULTS]++;
-	ret = lodge_mem_fault(&vcpu->vm->mem, vmx->exit.gpa, access);
+	ret = lodge_mem_fault(&vcpu->vm->mem, vmx->exit.gpa, access, &size);
+	trace_lodge_fault(vcpu->vm->mem.vm, vcpu->id, vmx->exit.gpa, access, size);
 	if (likely(!ret))
 		return LODGE_NEXT_ENTER;
 	if (ret == -EINTR || ret == -EAGAIN)

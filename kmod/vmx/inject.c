@@ -9,6 +9,8 @@
 #include <asm/processor-flags.h>
 
 #include "../events.h"
+#include "../trace.h"
+#include "../vm.h"
 #include "caps.h"
 #include "ops.h"
 #include "vmx.h"
@@ -16,17 +18,24 @@
 /* #DF #TS #NP #SS #GP #PF #AC */
 #define WITH_ERROR_CODE	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
 
-static void inject(struct vmx_vcpu *vmx, u32 info)
+/* @error: for those that have INTR_ERROR_CODE, else 0 */
+static void inject(struct vmx_vcpu *vmx, u32 info, u32 error)
 {
+	struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	if (info & INTR_ERROR_CODE)
+		vmcs_write32(VMCS_ENTRY_ERROR_CODE, error);
 	vmcs_write32(VMCS_ENTRY_INTR_INFO, info | INTR_VALID);
-	vmx->vcpu->stats[LODGE_STAT_INJECTED]++;
+	vcpu->stats[LODGE_STAT_INJECTED]++;
+	trace_lodge_inject(vcpu->vm->mem.vm, vcpu->id, (info & INTR_TYPE_MASK) >> 8,
+			   info & INTR_VECTOR_MASK, error);
 }
 
 static void inject_exception(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	const struct lodge_exception *e = &vcpu->exception;
-	u32 info = e->vector | INTR_TYPE_HARD_EXCEPTION;
+	u32 info = e->vector | INTR_TYPE_HARD_EXCEPTION, error = 0;
 
 	/*
 	 * VM entry wants an error code exactly for these vectors, and none in real
@@ -34,14 +43,14 @@ static void inject_exception(struct vmx_vcpu *vmx)
 	 */
 	if ((WITH_ERROR_CODE & BIT(e->vector)) && (vcpu->s.cr0 & X86_CR0_PE)) {
 		info |= INTR_ERROR_CODE;
-		vmcs_write32(VMCS_ENTRY_ERROR_CODE, e->has_error ? e->error : 0);
+		error = e->has_error ? e->error : 0;
 	}
 	/* a fault pushes RF set (SDM Vol 3B, 18.3.1.1); #DB, #BP and #OF are not faults here */
 	if (e->vector != 1 && e->vector != 3 && e->vector != 4) {
 		vcpu->rflags |= X86_EFLAGS_RF;
 		lodge_vcpu_mark(vcpu, LODGE_PART_RFLAGS);
 	}
-	inject(vmx, info);
+	inject(vmx, info, error);
 	vcpu->exception.pending = false;
 }
 
@@ -55,12 +64,12 @@ static void inject_one(struct vmx_vcpu *vmx)
 	} else if (atomic_read(&vcpu->nmi_pending) &&
 		   !(vcpu->shadow & (INTERRUPTIBILITY_INSN | INTERRUPTIBILITY_NMI))) {
 		atomic_dec(&vcpu->nmi_pending);
-		inject(vmx, 2 | INTR_TYPE_NMI);
+		inject(vmx, 2 | INTR_TYPE_NMI, 0);
 	} else if (READ_ONCE(vcpu->irq_waiting) && vmx_inject_irq_open(vcpu)) {
 		vector = vmx->apicv ? lodge_events_take_bypassing(vcpu) :
 				      lodge_events_take_irq(vcpu);
 		if (vector >= 0)
-			inject(vmx, vector | INTR_TYPE_EXTERNAL);
+			inject(vmx, vector | INTR_TYPE_EXTERNAL, 0);
 	}
 }
 

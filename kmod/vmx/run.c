@@ -16,6 +16,7 @@
 #include <asm/special_insns.h>
 
 #include "../guestwork.h"
+#include "../trace.h"
 #include "../vm.h"
 #include "caps.h"
 #include "host.h"
@@ -192,6 +193,24 @@ static __always_inline int enter(struct vmx_vcpu *vmx)
 	return outcome;
 }
 
+static noinline void trace_entry(struct vmx_vcpu *vmx)
+{
+	const struct lodge_vcpu *vcpu = vmx->vcpu;
+
+	trace_lodge_entry(vcpu->vm->mem.vm, vcpu->id, vcpu->cached & LODGE_PART_RIP ?
+			  vcpu->rip : vmcs_readl(VMCS_GUEST_RIP));
+}
+
+static noinline void trace_exit(struct vmx_vcpu *vmx)
+{
+	const struct lodge_vcpu *vcpu = vmx->vcpu;
+	u32 reason = vmx->exit.reason;
+
+	trace_lodge_exit(vcpu->vm->mem.vm, vcpu->id, reason, vmcs_readl(VMCS_GUEST_RIP),
+			 vmcs_readl(VMCS_EXIT_QUALIFICATION),
+			 reason == VMX_EXIT_EXCEPTION_NMI ? vmcs_read32(VMCS_EXIT_INTR_INFO) : 0);
+}
+
 /* Runs the guest until an exit that needs more than a window */
 static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 {
@@ -205,6 +224,9 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 			vmx_inject_prepare(vmx);
 		if (vcpu->dirty)
 			vmx_state_commit(vmx);
+		/* before CR2 is the guest's: who traces may look at user memory */
+		if (trace_lodge_entry_enabled())
+			trace_entry(vmx);
 		if (vcpu->s.cr2 != native_read_cr2())
 			native_write_cr2(vcpu->s.cr2);
 		outcome = enter(vmx);
@@ -227,6 +249,8 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
 		if (unlikely(vmx->exit.reason & VMX_EXIT_ENTRY_FAILED))
 			vmx_inject_cancel(vmx);
+		if (trace_lodge_exit_enabled())
+			trace_exit(vmx);
 		next = vmx_fastexit_handle(vmx);
 	} while (next == VMX_FAST_ENTER && --budget && !READ_ONCE(vcpu->requests));
 	return next;

@@ -14,6 +14,9 @@
 /* The sources shall include the kernel's headers, which are empty here, but no others' shim */
 #define __KERNEL__
 #define LODGE_COMPAT_H
+#define LODGE_TRACE_H
+#define trace_lodge_irq(vm, gsi, level)
+#define trace_lodge_msi(vm, address, data)
 
 #undef noinline	/* a word of ktap.h's attributes */
 
