@@ -348,6 +348,18 @@ static long vm_add_file(void *object, void *arg)
 	return lodge_vm_add_file(object, arg);
 }
 
+static long vm_ioeventfd(void *object, void *arg)
+{
+	return lodge_vm_ioeventfd(object, arg);
+}
+
+static long vm_irqfd(void *object, void *arg)
+{
+	struct lodge_vm *vm = object;
+
+	return vm->machine ? lodge_irqfd_change(&vm->machine->irqfds, arg) : -ENODEV;
+}
+
 static const struct lodge_call vm_calls[] = {
 	[_IOC_NR(LODGE_VM_BALLOON)] = { 0, 0, false, false, vm_balloon },
 	CALL(LODGE_VM_SET_SLOT, struct lodge_slot, false, false, vm_set_slot),
@@ -356,6 +368,8 @@ static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_SET_GSI, struct lodge_gsi, false, false, vm_set_gsi),
 	CALL(LODGE_VM_MSI, struct lodge_msi, false, false, vm_msi),
 	CALL(LODGE_VM_CONSOLE, struct lodge_open_console, false, false, vm_console),
+	CALL(LODGE_VM_IOEVENTFD, struct lodge_ioeventfd, false, false, vm_ioeventfd),
+	CALL(LODGE_VM_IRQFD, struct lodge_irqfd, false, false, vm_irqfd),
 	CALL(LODGE_VM_END, struct lodge_vm_end, false, false, vm_end),
 	CALL(LODGE_VM_ADD_DEVICE, struct lodge_add_device, false, false, vm_add_device),
 	CALL(LODGE_VM_ADD_FILE, struct lodge_add_file, false, false, vm_add_file),

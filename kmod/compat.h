@@ -76,6 +76,19 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #include <trace/events/ipi.h>
 #endif
 
+/* ---- eventfds ------------------------------------------------------------- */
+
+#include <linux/eventfd.h>
+
+static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
 /* ---- generic netlink ------------------------------------------------------ */
 
 /* With <net/genetlink.h>: the attributes of a dump's request */

@@ -18,6 +18,7 @@
 #include <asm/processor.h>
 
 #include "alloc.h"
+#include "dev/ioeventfd.h"
 #include "vm.h"
 #include "vmx/vmx.h"
 #include "x86/emulate.h"
@@ -150,7 +151,8 @@ static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigne
 	}
 	r = lodge_bus_find(&vcpu->vm->memory, gpa, len);
 	if (!r || !r->ops->write)
-		return vcpu->vm->flags & LODGE_VM_CLOSED;
+		return lodge_ioeventfd_write(&vcpu->vm->memory, gpa, len, value) ||
+		       (vcpu->vm->flags & LODGE_VM_CLOSED);
 	end = r->ops->write(r->dev, gpa - r->first, len, value);
 	if (end != LODGE_BUS_DONE)
 		lodge_insn_end(vcpu, end, value);
@@ -357,6 +359,25 @@ static int op_io_in(struct lodge_emul *e, u16 port, unsigned int size, void *buf
 	return LODGE_EMUL_USER;
 }
 
+/* What signals no eventfd is put where user space finds it.  Return: how many they are */
+static unsigned int signal_ports(struct lodge_vcpu *vcpu, u16 port, unsigned int size,
+				 const void *buf, unsigned int count)
+{
+	void *left = port_data(vcpu);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		u32 v = 0;
+
+		memcpy(&v, buf + i * size, size);
+		if (lodge_ioeventfd_write(&vcpu->vm->bus, port, size, v))
+			continue;
+		memcpy(left, &v, size);
+		left += size;
+	}
+	return (left - port_data(vcpu)) / size;
+}
+
 static int op_io_out(struct lodge_emul *e, u16 port, unsigned int size, const void *buf,
 		     unsigned int count)
 {
@@ -376,9 +397,11 @@ static int op_io_out(struct lodge_emul *e, u16 port, unsigned int size, const vo
 		e->stop = true;
 		return LODGE_EMUL_DONE;
 	}
-	if ((r && r->ops->write) || (vcpu->vm->flags & LODGE_VM_CLOSED))
+	if (r && r->ops->write)
 		return LODGE_EMUL_DONE;
-	memcpy(port_data(vcpu), buf, size * count);
+	count = signal_ports(vcpu, port, size, buf, count);
+	if (!count || (vcpu->vm->flags & LODGE_VM_CLOSED))
+		return LODGE_EMUL_DONE;
 	ask_port(vcpu, port, size, false, count);
 	e->stop = true;
 	return LODGE_EMUL_DONE;

@@ -28,6 +28,7 @@ struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge
 	err = lodge_route_init(&m->irq, ports, memory);
 	if (err)
 		goto err_free;
+	lodge_irqfd_create(&m->irqfds, &m->irq);
 	err = lodge_console_create(&m->serial, lodge_uart_changed, &m->uart);
 	if (err)
 		goto err_free;
@@ -78,6 +79,7 @@ void lodge_machine_stop(struct lodge_machine *machine)
  */
 void lodge_machine_destroy(struct lodge_machine *machine)
 {
+	lodge_irqfd_destroy(&machine->irqfds);
 	lodge_pm_detach(&machine->pm);
 	lodge_rtc_detach(&machine->rtc);
 	lodge_pit_detach(&machine->pit);

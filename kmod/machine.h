@@ -9,6 +9,7 @@
 #include "dev/pm.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
+#include "irq/irqfd.h"
 #include "irq/route.h"
 #include "virtio/add.h"
 
@@ -17,6 +18,7 @@ struct lodge_bus;
 /**
  * struct lodge_machine - interrupt controllers and chipset of a VM with LODGE_VM_MACHINE
  * @irq: interrupt controllers
+ * @irqfds: eventfds that interrupt the guest
  * @serial: what the UART and its reader exchange
  * @debug: what port 0xe9 gets
  * @uart: at 0x3f8
@@ -29,6 +31,7 @@ struct lodge_bus;
  */
 struct lodge_machine {
 	struct lodge_irq irq;
+	struct lodge_irqfds irqfds;
 	struct lodge_console serial;
 	struct lodge_console debug;
 	struct lodge_uart uart;

@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/ctype.h>
 #include <linux/err.h>
+#include <linux/eventfd.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -18,6 +19,7 @@
 #include "alloc.h"
 #include "control.h"
 #include "dev/debugport.h"
+#include "dev/ioeventfd.h"
 #include "events.h"
 #include "mmu/slots.h"
 #include "registry.h"
@@ -187,6 +189,8 @@ static void release(struct kref *ref)
 		lodge_machine_stop(vm->machine);
 	lodge_mem_destroy(&vm->mem);
 	detach_devices(vm);
+	lodge_ioeventfd_destroy(&vm->bus);
+	lodge_ioeventfd_destroy(&vm->memory);
 	kfree(vm);
 }
 
@@ -249,6 +253,73 @@ int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg)
 		ret = lodge_fwcfg_add(&vm->machine->fwcfg, arg);
 	mutex_unlock(&vm->lock);
 	return ret;
+}
+
+static bool ioeventfd_valid(const struct lodge_ioeventfd *a)
+{
+	const u32 known = LODGE_IOEVENTFD_PORT | LODGE_IOEVENTFD_MATCH | LODGE_IOEVENTFD_DEASSIGN;
+	bool port = a->flags & LODGE_IOEVENTFD_PORT;
+	u64 end = port ? 0x10000 : BIT_ULL(vmx_caps.phys_bits);
+
+	if ((a->flags & ~known) || a->len > (port ? 4 : 8) || (a->len & (a->len - 1)))
+		return false;
+	if (a->addr >= end || a->len > end - a->addr)
+		return false;
+	if (!(a->flags & LODGE_IOEVENTFD_MATCH))
+		return !a->match;
+	return a->len && (a->len == 8 || !(a->match >> a->len * 8));
+}
+
+static int ioeventfd_remove(struct lodge_vm *vm, struct lodge_bus *bus,
+			    const struct lodge_ioeventfd_entry *e)
+{
+	struct eventfd_ctx *ctx;
+
+	mutex_lock(&vm->lock);
+	ctx = lodge_ioeventfd_remove(bus, e);
+	mutex_unlock(&vm->lock);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	/* a vCPU may be about to signal it */
+	synchronize_rcu();
+	eventfd_ctx_put(ctx);
+	return 0;
+}
+
+/**
+ * lodge_vm_ioeventfd - LODGE_VM_IOEVENTFD
+ * @vm: the caller's
+ * @arg: checked here
+ *
+ * Return: 0, -EINVAL, -EBADF, or what lodge_ioeventfd_add() or _remove() returned.
+ */
+int lodge_vm_ioeventfd(struct lodge_vm *vm, const struct lodge_ioeventfd *arg)
+{
+	struct lodge_bus *bus = arg->flags & LODGE_IOEVENTFD_PORT ? &vm->bus : &vm->memory;
+	bool remove = arg->flags & LODGE_IOEVENTFD_DEASSIGN;
+	struct lodge_ioeventfd_entry e = {
+		.address = arg->addr, .match = arg->match, .len = arg->len,
+		.matches = arg->flags & LODGE_IOEVENTFD_MATCH,
+	};
+	int err;
+
+	if (!ioeventfd_valid(arg))
+		return -EINVAL;
+	if (!remove || arg->fd != -1) {
+		e.ctx = eventfd_ctx_fdget(arg->fd);
+		if (IS_ERR(e.ctx))
+			return PTR_ERR(e.ctx);
+	}
+	if (remove) {
+		err = ioeventfd_remove(vm, bus, &e);
+	} else {
+		mutex_lock(&vm->lock);
+		err = lodge_ioeventfd_add(bus, &e);
+		mutex_unlock(&vm->lock);
+	}
+	if (e.ctx && (remove || err))
+		eventfd_ctx_put(e.ctx);
+	return err;
 }
 
 /**

@@ -34,7 +34,7 @@
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
  * @vcpu_ids: a bit for each vCPU there ever was [L]
- * @lock: guards the growth of @vcpus, and of the devices
+ * @lock: guards the growth of @vcpus, and of the devices, and the tables of ioeventfds
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
  *	goes, after which nobody kicks it [L]
  *
@@ -66,6 +66,7 @@ void lodge_vm_get(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
 int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg);
+int lodge_vm_ioeventfd(struct lodge_vm *vm, const struct lodge_ioeventfd *arg);
 int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_kick_all(struct lodge_vm *vm);

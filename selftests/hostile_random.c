@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #define THREADS		4
 #define NR_VMS		3
 #define NR_VCPUS	6
+#define NR_EVENTFDS	3
 #define MAX_FDS		64	/* so that they run out at times */
 
 /*
@@ -38,7 +40,7 @@ struct drawer {
 	u64 calls, good, runs;
 };
 
-static int vms[NR_VMS], vcpus[NR_VCPUS], dev;
+static int vms[NR_VMS], vcpus[NR_VCPUS], dev, eventfds[NR_EVENTFDS];
 static u32 run_size;
 static u64 xsave_size;
 static volatile bool stop;
@@ -123,6 +125,8 @@ static const struct call calls[] = {
 	PAIR(MP, lodge_mp),
 	CALL(VM_SET_GSI, lodge_gsi, VM),
 	CALL(VM_MSI, lodge_msi, VM),
+	CALL(VM_IOEVENTFD, lodge_ioeventfd, VM),
+	CALL(VM_IRQFD, lodge_irqfd, VM),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU),
 };
@@ -157,6 +161,28 @@ static void list(struct drawer *d, void *arg, u32 count)
 static u64 draw_gpa(struct drawer *d)
 {
 	return rnd(d) % 8 ? rnd(d) % 512 * PAGE : (u64)odd_number(d) << rnd(d) % 32;
+}
+
+static void likely_ioeventfd(struct drawer *d, struct lodge_ioeventfd *a)
+{
+	a->flags = rnd(d) % 8;
+	a->addr = rnd(d) % 2 ? rnd(d) % 0x1000 : draw_gpa(d);
+	a->match = rnd(d) % 2;
+	a->len = 1 << rnd(d) % 4;
+	a->fd = eventfds[rnd(d) % NR_EVENTFDS];
+}
+
+static void likely_irqfd(struct drawer *d, struct lodge_irqfd *a)
+{
+	a->flags = rnd(d) % 2 ? rnd(d) % 5 : 0;
+	a->fd = eventfds[rnd(d) % NR_EVENTFDS];
+	a->resample_fd = -1;
+	if (a->flags == LODGE_IRQFD_MSI)
+		a->address = 0xfee00000 | (rnd(d) & 0xff00c);
+	else if (a->flags != LODGE_IRQFD_DEASSIGN)
+		a->gsi = rnd(d) % 24;
+	if (a->flags == LODGE_IRQFD_LEVEL)
+		a->resample_fd = eventfds[rnd(d) % NR_EVENTFDS];
 }
 
 /* What the call would take, as far as that can be told */
@@ -200,6 +226,12 @@ static void likely(struct drawer *d, const struct call *c, void *arg)
 		((struct lodge_msi *)arg)->data = rnd(d) & 0xffff;
 		((struct lodge_msi *)arg)->address = 0xfee00000 | (rnd(d) & 0xff00c);
 		break;
+	case LODGE_VM_IOEVENTFD:
+		likely_ioeventfd(d, arg);
+		break;
+	case LODGE_VM_IRQFD:
+		likely_irqfd(d, arg);
+		break;
 	case LODGE_VCPU_INTERRUPT:
 		((struct lodge_interrupt *)arg)->vector = 16 + rnd(d) % 240;
 		break;
@@ -235,7 +267,7 @@ static void note(struct drawer *d, long ret)
 {
 	/* of Documentation/uapi.rst, and what descriptors that come and go add to it */
 	static const int known[] = { EFAULT, EINVAL, E2BIG, ENOTTY, ENOMEM, EINTR, EEXIST, ENOENT,
-				     EMFILE, EBADF, ENODEV };
+				     EMFILE, EBADF, ENODEV, ENOSPC };
 	unsigned int i;
 	int err = errno;
 
@@ -380,6 +412,15 @@ static void one_call(struct drawer *d)
 	note(d, ioctl(some_fd(d, c->on), c->cmd, at));
 }
 
+static void some_signal(struct drawer *d)
+{
+	u64 one = 1;
+
+	d->calls++;
+	if (write(eventfds[rnd(d) % NR_EVENTFDS], &one, sizeof(one)) < 0)
+		ASSERT_TRUE(errno == EAGAIN || errno == EINTR);
+}
+
 static void *thread(void *arg)
 {
 	struct drawer *d = arg;
@@ -405,6 +446,8 @@ static void *thread(void *arg)
 			any_number(d);
 		else if (r < 180)
 			some_run(d);
+		else if (r < 185)
+			some_signal(d);
 		else if (r < 190)
 			note(d, ioctl(some_fd(d, VCPU), LODGE_VCPU_NMI));
 		else
@@ -527,6 +570,8 @@ TEST_SECONDS(calls, 200)
 	make_arena(seed);
 	memset(vms, 0xff, sizeof(vms));
 	memset(vcpus, 0xff, sizeof(vcpus));
+	for (i = 0; i < NR_EVENTFDS; i++)
+		ASSERT_OK(eventfds[i] = eventfd(0, EFD_NONBLOCK));
 	fds = open_fds();
 	dev = lodge_open();
 	for (i = 0; i <= THREADS; i++)

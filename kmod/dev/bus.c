@@ -59,6 +59,27 @@ int lodge_bus_remove(struct lodge_bus *bus, u64 first, struct lodge_bus_range *r
 }
 
 /**
+ * lodge_bus_takes_writes - whether a device in the kernel takes writes in a range
+ * @bus: the VM's
+ * @address: first port or byte
+ * @len: bytes, above 0; does not wrap
+ *
+ * Return: true if there is one, for all of the range or a part of it.
+ */
+bool lodge_bus_takes_writes(const struct lodge_bus *bus, u64 address, u32 len)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->nr; i++) {
+		const struct lodge_bus_range *r = &bus->range[i];
+
+		if (r->ops->write && address < r->first + r->count && r->first < address + len)
+			return true;
+	}
+	return false;
+}
+
+/**
  * lodge_bus_search - the rest of lodge_bus_find()
  * @bus: the VM's
  * @address: first port or byte of the access

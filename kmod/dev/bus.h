@@ -5,6 +5,8 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
+struct lodge_ioeventfd_table;
+
 #define LODGE_BUS_MAX	24
 
 /**
@@ -58,15 +60,18 @@ struct lodge_bus_range {
  * @hint: the range that was found last: a device is mostly asked more than once
  * @range: by address; filled before the VM's first vCPU, constant after, so read
  *	without lock
+ * @signals: writes that signal eventfds where no device answers (ioeventfd.h)
  */
 struct lodge_bus {
 	u8 nr;
 	u8 hint;
+	struct lodge_ioeventfd_table __rcu *signals;
 	struct lodge_bus_range range[LODGE_BUS_MAX];
 };
 
 int lodge_bus_add(struct lodge_bus *bus, const struct lodge_bus_range *range);
 int lodge_bus_remove(struct lodge_bus *bus, u64 first, struct lodge_bus_range *range);
+bool lodge_bus_takes_writes(const struct lodge_bus *bus, u64 address, u32 len);
 const struct lodge_bus_range *lodge_bus_search(struct lodge_bus *bus, u64 address, u8 width);
 
 static inline bool lodge_bus_covers(const struct lodge_bus_range *r, u64 address, u8 width)

@@ -137,6 +137,27 @@ enum lodge_line_state lodge_ioapic_pin_state(struct lodge_irq *irq, unsigned int
 }
 
 /**
+ * lodge_ioapic_in_service - which pins an EOI is for
+ * @irq: locked
+ * @vector: of the interrupt
+ *
+ * Return: a bit for each.
+ */
+u32 lodge_ioapic_in_service(const struct lodge_irq *irq, u8 vector)
+{
+	unsigned int pin;
+	u32 pins = 0;
+
+	for (pin = 0; pin < LODGE_IOAPIC_PINS; pin++) {
+		u64 entry = irq->ioapic.entry[pin];
+
+		if ((u8)entry == vector && (entry & ENTRY_REMOTE))
+			pins |= BIT(pin);
+	}
+	return pins;
+}
+
+/**
  * lodge_ioapic_eoi - a level-triggered interrupt has been handled
  * @irq: locked
  * @vector: all entries that have it are meant
@@ -226,7 +247,7 @@ u32 lodge_ioapic_read(struct lodge_irq *irq, u32 offset)
 }
 
 /**
- * lodge_ioapic_write - write a register
+ * lodge_ioapic_write - write a register, other than that of EOIs
  * @irq: locked
  * @offset: into the page
  * @value: the guest's
@@ -239,9 +260,6 @@ void lodge_ioapic_write(struct lodge_irq *irq, u32 offset, u32 value)
 		break;
 	case IOWIN:
 		write_window(irq, value);
-		break;
-	case EOIR:
-		lodge_ioapic_eoi(irq, value);
 		break;
 	}
 }
@@ -267,6 +285,10 @@ static enum lodge_bus_end write(void *dev, u32 offset, u8 width, u64 value)
 
 	if (width != 4)
 		return LODGE_BUS_DONE;
+	if (offset == EOIR) {
+		lodge_route_eoi(irq, value);
+		return LODGE_BUS_DONE;
+	}
 	raw_spin_lock_irqsave(&irq->lock, flags);
 	lodge_ioapic_write(irq, offset, value);
 	raw_spin_unlock_irqrestore(&irq->lock, flags);

@@ -35,6 +35,7 @@ u32 lodge_ioapic_read(struct lodge_irq *irq, u32 offset);
 void lodge_ioapic_write(struct lodge_irq *irq, u32 offset, u32 value);
 void lodge_ioapic_set_pin(struct lodge_irq *irq, unsigned int pin, bool level);
 enum lodge_line_state lodge_ioapic_pin_state(struct lodge_irq *irq, unsigned int pin);
+u32 lodge_ioapic_in_service(const struct lodge_irq *irq, u8 vector);
 void lodge_ioapic_eoi(struct lodge_irq *irq, u8 vector);
 void lodge_ioapic_retry(struct lodge_irq *irq);
 

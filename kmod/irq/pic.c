@@ -79,9 +79,12 @@ static void acknowledge(struct lodge_pic_chip *chip, int input)
 {
 	if (!(chip->elcr & bit(input)))
 		chip->irr &= ~bit(input);
-	if (!chip->auto_eoi)
+	if (!chip->auto_eoi) {
 		chip->isr |= bit(input);
-	else if (chip->rotate)
+		return;
+	}
+	chip->ended |= bit(input);
+	if (chip->rotate)
 		chip->priority = (input + 1) & 7;
 }
 
@@ -164,6 +167,21 @@ u8 lodge_pic_acknowledge(struct lodge_pic *pic)
 	return chip->base + (input < 0 ? SPURIOUS : input);
 }
 
+/**
+ * lodge_pic_ended - which interrupts have been handled since the last call
+ * @pic: under lodge_irq.lock
+ *
+ * Return: a bit a line.
+ */
+u32 lodge_pic_ended(struct lodge_pic *pic)
+{
+	u32 ended = pic->chip[0].ended | pic->chip[1].ended << 8;
+
+	pic->chip[0].ended = 0;
+	pic->chip[1].ended = 0;
+	return ended;
+}
+
 /* ---- ports --------------------------------------------------------------- */
 
 /* The chip forgets which edges it has seen, and all modes */
@@ -202,6 +220,7 @@ static void write_icw(struct lodge_pic_chip *chip, u8 value)
 
 static void end_of_interrupt(struct lodge_pic_chip *chip, unsigned int input, bool rotate)
 {
+	chip->ended |= chip->isr & bit(input);
 	chip->isr &= ~bit(input);
 	if (rotate)
 		chip->priority = (input + 1) & 7;
@@ -291,6 +310,7 @@ static u64 read(struct lodge_irq *irq, unsigned int i, u32 offset, u8 width)
 	unsigned long flags;
 	u64 value = 0;
 	bool was;
+	u32 gsis;
 	u8 n;
 
 	raw_spin_lock_irqsave(&irq->lock, flags);
@@ -299,7 +319,9 @@ static u64 read(struct lodge_irq *irq, unsigned int i, u32 offset, u8 width)
 		value |= (u64)read_chip(&irq->pic.chip[i], offset + n) << (8 * n);
 	update(&irq->pic);
 	lodge_route_pic_output(irq, was);
+	gsis = lodge_route_let_go(irq, lodge_pic_ended(&irq->pic));
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+	lodge_route_tell_ended(irq, gsis);
 	return value;
 }
 
@@ -307,6 +329,7 @@ static void write(struct lodge_irq *irq, unsigned int i, u32 offset, u8 width, u
 {
 	unsigned long flags;
 	bool was;
+	u32 gsis;
 	u8 n;
 
 	raw_spin_lock_irqsave(&irq->lock, flags);
@@ -315,7 +338,9 @@ static void write(struct lodge_irq *irq, unsigned int i, u32 offset, u8 width, u
 		write_chip(&irq->pic.chip[i], offset + n, value >> (8 * n));
 	update(&irq->pic);
 	lodge_route_pic_output(irq, was);
+	gsis = lodge_route_let_go(irq, lodge_pic_ended(&irq->pic));
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+	lodge_route_tell_ended(irq, gsis);
 }
 
 static u64 read_first(void *dev, u32 offset, u8 width)

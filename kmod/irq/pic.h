@@ -29,6 +29,7 @@ struct lodge_irq;
  * @auto_eoi: automatic EOI
  * @rotate: rotate on automatic EOI
  * @nested: special fully nested mode
+ * @ended: inputs whose interrupt has been handled, until lodge_pic_ended() is called
  */
 struct lodge_pic_chip {
 	u8 irr;
@@ -47,6 +48,7 @@ struct lodge_pic_chip {
 	bool auto_eoi;
 	bool rotate;
 	bool nested;
+	u8 ended;
 };
 
 /**
@@ -66,5 +68,6 @@ int lodge_pic_attach(struct lodge_irq *irq, struct lodge_bus *ports);
 enum lodge_line_state lodge_pic_line_state(const struct lodge_pic *pic, unsigned int line);
 void lodge_pic_set_line(struct lodge_pic *pic, unsigned int line, bool level);
 u8 lodge_pic_acknowledge(struct lodge_pic *pic);
+u32 lodge_pic_ended(struct lodge_pic *pic);
 
 #endif /* LODGE_IRQ_PIC_H */

@@ -5,6 +5,7 @@
  * 2 of the I/O APIC, as an interrupt source override in the MADT tells; line 2 of
  * the PICs is their cascade, so there is no GSI 2.  Pin 0 has the PICs' output.
  */
+#include <linux/bits.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
@@ -65,6 +66,47 @@ void lodge_route_reset(struct lodge_irq *irq)
 }
 
 /**
+ * lodge_route_is_gsi - whether there is such a line
+ * @gsi: number
+ *
+ * Return: true if there is.
+ */
+bool lodge_route_is_gsi(unsigned int gsi)
+{
+	return gsi < LODGE_IOAPIC_PINS && gsi != CASCADE_GSI;
+}
+
+/* What a line has become reaches the controllers; locked */
+static void pass_line(struct lodge_irq *irq, unsigned int gsi, bool level)
+{
+	bool was = irq->pic.output;
+
+	if (gsi < LODGE_PIC_LINES) {
+		lodge_pic_set_line(&irq->pic, gsi, level);
+		lodge_route_pic_output(irq, was);
+	}
+	lodge_ioapic_set_pin(irq, gsi == TIMER_GSI ? TIMER_PIN : gsi, level);
+}
+
+static bool is_asserted(const struct lodge_irq *irq, unsigned int gsi)
+{
+	return (irq->driven | irq->held) & BIT(gsi);
+}
+
+static void set_source(struct lodge_irq *irq, u32 *source, unsigned int gsi, bool level)
+{
+	unsigned long flags;
+
+	if (!lodge_route_is_gsi(gsi))
+		return;
+	trace_lodge_irq(irq->vm, gsi, level);
+	raw_spin_lock_irqsave(&irq->lock, flags);
+	*source = level ? *source | BIT(gsi) : *source & ~BIT(gsi);
+	pass_line(irq, gsi, is_asserted(irq, gsi));
+	raw_spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+/**
  * lodge_route_set_gsi - a device's line is asserted or released
  * @irq: the VM's
  * @gsi: below LODGE_IOAPIC_PINS, else nothing happens
@@ -74,20 +116,73 @@ void lodge_route_reset(struct lodge_irq *irq)
  */
 void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level)
 {
-	unsigned long flags;
-	bool was;
+	set_source(irq, &irq->driven, gsi, level);
+}
 
-	if (gsi >= LODGE_IOAPIC_PINS || gsi == CASCADE_GSI)
+/**
+ * lodge_route_hold_gsi - assert a line until the guest has handled the interrupt
+ * @irq: the VM's
+ * @gsi: as in lodge_route_set_gsi()
+ * @hold: false: let it go before
+ *
+ * lodge_irq.ended tells when it is let go by an EOI.  Any context but NMI.
+ */
+void lodge_route_hold_gsi(struct lodge_irq *irq, unsigned int gsi, bool hold)
+{
+	set_source(irq, &irq->held, gsi, hold);
+}
+
+/**
+ * lodge_route_pulse_gsi - an edge on a line, which is left as it was
+ * @irq: the VM's
+ * @gsi: as in lodge_route_set_gsi()
+ *
+ * Any context but NMI.
+ */
+void lodge_route_pulse_gsi(struct lodge_irq *irq, unsigned int gsi)
+{
+	unsigned long flags;
+
+	if (!lodge_route_is_gsi(gsi))
 		return;
-	trace_lodge_irq(irq->vm, gsi, level);
+	trace_lodge_irq(irq->vm, gsi, true);
+	trace_lodge_irq(irq->vm, gsi, false);
 	raw_spin_lock_irqsave(&irq->lock, flags);
-	if (gsi < LODGE_PIC_LINES) {
-		was = irq->pic.output;
-		lodge_pic_set_line(&irq->pic, gsi, level);
-		lodge_route_pic_output(irq, was);
-	}
-	lodge_ioapic_set_pin(irq, gsi == TIMER_GSI ? TIMER_PIN : gsi, level);
+	pass_line(irq, gsi, true);
+	pass_line(irq, gsi, is_asserted(irq, gsi));
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+/**
+ * lodge_route_let_go - release the lines of which an interrupt has been handled
+ * @irq: locked
+ * @gsis: a bit each
+ *
+ * Return: those that were held, for lodge_route_tell_ended() when the lock is dropped.
+ */
+u32 lodge_route_let_go(struct lodge_irq *irq, u32 gsis)
+{
+	unsigned int gsi;
+
+	gsis &= irq->held;
+	if (likely(!gsis))
+		return 0;
+	irq->held &= ~gsis;
+	for (gsi = 0; gsi < LODGE_IOAPIC_PINS; gsi++)
+		if (gsis & BIT(gsi))
+			pass_line(irq, gsi, is_asserted(irq, gsi));
+	return gsis;
+}
+
+/**
+ * lodge_route_tell_ended - tell of lines that were let go
+ * @irq: not locked, and no lock of a device held
+ * @gsis: what lodge_route_let_go() returned
+ */
+void lodge_route_tell_ended(struct lodge_irq *irq, u32 gsis)
+{
+	if (unlikely(gsis))
+		irq->ended(irq->listener, gsis);
 }
 
 /**
@@ -141,17 +236,27 @@ void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data)
 }
 
 /**
- * lodge_route_eoi - a local APIC tells the end of a level-triggered interrupt
- * @irq: the VM's
+ * lodge_route_eoi - a level-triggered interrupt has been handled
+ * @irq: the VM's; no lock of a device held
  * @vector: of the interrupt
  */
 void lodge_route_eoi(struct lodge_irq *irq, u8 vector)
 {
 	unsigned long flags;
+	u32 pins, gsis = 0;
 
 	raw_spin_lock_irqsave(&irq->lock, flags);
+	if (unlikely(irq->held)) {
+		/* before the EOI, which would send the interrupt again */
+		pins = lodge_ioapic_in_service(irq, vector);
+		gsis = pins & ~(BIT(PIC_PIN) | BIT(TIMER_PIN));
+		if (pins & BIT(TIMER_PIN))
+			gsis |= BIT(TIMER_GSI);
+		gsis = lodge_route_let_go(irq, gsis);
+	}
 	lodge_ioapic_eoi(irq, vector);
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+	lodge_route_tell_ended(irq, gsis);
 }
 
 /**
@@ -239,6 +344,7 @@ int lodge_route_extint_take(struct lodge_irq *irq)
 {
 	unsigned long flags;
 	int vector = -1;
+	u32 gsis = 0;
 
 	raw_spin_lock_irqsave(&irq->lock, flags);
 	if (irq->pic.output) {
@@ -247,7 +353,9 @@ int lodge_route_extint_take(struct lodge_irq *irq)
 		forget_extint(irq);
 		lodge_ioapic_set_pin(irq, PIC_PIN, false);
 		lodge_route_pic_output(irq, false);
+		gsis = lodge_route_let_go(irq, lodge_pic_ended(&irq->pic));
 	}
 	raw_spin_unlock_irqrestore(&irq->lock, flags);
+	lodge_route_tell_ended(irq, gsis);
 	return vector;
 }

@@ -26,9 +26,13 @@ struct lodge_bus;
  * @nr_lapics: the highest number that was ever there, plus 1 [L]
  * @turn: who is first asked for the next lowest-priority interrupt
  * @vm: number of the VM, for tracepoints
+ * @driven: GSIs that devices assert, a bit each [L]
+ * @held: GSIs that irqfds assert until the guest has handled the interrupt [L]
+ * @ended: told which of @held an EOI has let go; interrupts off or on, no lock held [I]
+ * @listener: first argument of @ended [I]
  *
- * [L] @lock, to write.  Under it messages may be delivered to local APICs; a local APIC
- * calls lodge_route_eoi() with no lock of its own held.
+ * [I] constant once the guest runs, [L] @lock, to write.  Under it messages may be delivered
+ * to local APICs; a local APIC calls lodge_route_eoi() with no lock of its own held.
  */
 struct lodge_irq {
 	raw_spinlock_t lock;
@@ -38,11 +42,20 @@ struct lodge_irq {
 	u32 nr_lapics;
 	u32 turn;
 	u32 vm;
+	u32 driven;
+	u32 held;
+	void (*ended)(void *listener, u32 gsis);
+	void *listener;
 };
 
 int lodge_route_init(struct lodge_irq *irq, struct lodge_bus *ports, struct lodge_bus *memory);
 void lodge_route_reset(struct lodge_irq *irq);
+bool lodge_route_is_gsi(unsigned int gsi);
 void lodge_route_set_gsi(struct lodge_irq *irq, unsigned int gsi, bool level);
+void lodge_route_pulse_gsi(struct lodge_irq *irq, unsigned int gsi);
+void lodge_route_hold_gsi(struct lodge_irq *irq, unsigned int gsi, bool hold);
+u32 lodge_route_let_go(struct lodge_irq *irq, u32 gsis);
+void lodge_route_tell_ended(struct lodge_irq *irq, u32 gsis);
 enum lodge_line_state lodge_route_gsi_state(struct lodge_irq *irq, unsigned int gsi);
 void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data);
 void lodge_route_eoi(struct lodge_irq *irq, u8 vector);

@@ -9,6 +9,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "../dev/ioeventfd.h"
 #include "../vm.h"
 #include "../x86/cr.h"
 #include "caps.h"
@@ -192,7 +193,8 @@ static enum vmx_fast fast_io(struct vmx_vcpu *vmx)
 			lodge_insn_end(vcpu, end, value);
 			ret = VMX_FAST_USER;
 		}
-	} else if (vcpu->vm->flags & LODGE_VM_CLOSED) {
+	} else if ((!(q & IOQ_IN) && lodge_ioeventfd_write(&vcpu->vm->bus, port, width, *rax)) ||
+		   (vcpu->vm->flags & LODGE_VM_CLOSED)) {
 		if (q & IOQ_IN)
 			*rax = width == 4 ? 0xffffffff : *rax | mask;
 	} else {

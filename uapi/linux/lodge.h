@@ -158,6 +158,8 @@ struct lodge_create_vm {
 #define LODGE_VM_CONSOLE	LODGE_IOC(0x15)
 #define LODGE_VM_ADD_DEVICE	LODGE_IOC(0x16)
 #define LODGE_VM_BALLOON	LODGE_IOC(0x17)
+#define LODGE_VM_IOEVENTFD	LODGE_IOC(0x18)
+#define LODGE_VM_IRQFD		LODGE_IOC(0x19)
 #define LODGE_VM_ADD_FILE	LODGE_IOC(0x1e)
 #define LODGE_VM_END		LODGE_IOC(0x1f)
 
@@ -403,6 +405,76 @@ struct lodge_add_file {
 struct lodge_range {
 	__u64 addr;
 	__u64 len;
+};
+
+/* struct lodge_ioeventfd.flags */
+#define LODGE_IOEVENTFD_PORT	(1U << 0)	/* @addr is a port, else an address in memory */
+#define LODGE_IOEVENTFD_MATCH	(1U << 1)	/* only if @match is written */
+#define LODGE_IOEVENTFD_DEASSIGN (1U << 2)	/* not any more */
+
+#define LODGE_MAX_IOEVENTFDS	512
+
+/**
+ * struct lodge_ioeventfd - a write of the guest that signals an eventfd (LODGE_VM_IOEVENTFD)
+ * @size: sizeof(struct lodge_ioeventfd)
+ * @flags: LODGE_IOEVENTFD_*
+ * @addr: port, or guest-physical address, of the first byte written
+ * @match: with LODGE_IOEVENTFD_MATCH: the value, no wider than @len; else zero
+ * @len: bytes written: 1, 2, 4, or 8 in memory; or 0: any number, without LODGE_IOEVENTFD_MATCH
+ * @fd: eventfd; with LODGE_IOEVENTFD_DEASSIGN -1 will do
+ *
+ * Such a write adds 1 to the eventfd's counter and has no other effect: the vCPU goes on.
+ * It must be one that would come as LODGE_EXIT_IO or LODGE_EXIT_MMIO otherwise: EEXIST if a
+ * device in the kernel is there, or another ioeventfd that the same write could mean.
+ * Reads exit as ever.  LODGE_MAX_IOEVENTFDS at most for ports, and as many in memory: ENOSPC.
+ * They last until they are taken away, by a call with the same members (ENOENT), or
+ * the VM is gone.
+ */
+struct lodge_ioeventfd {
+	__u32 size;
+	__u32 flags;
+	__u64 addr;
+	__u64 match;
+	__u32 len;
+	__s32 fd;
+};
+
+/* struct lodge_irqfd.flags */
+#define LODGE_IRQFD_LEVEL	(1U << 0)	/* @gsi stays asserted until the EOI */
+#define LODGE_IRQFD_MSI		(1U << 1)	/* a message, not a line */
+#define LODGE_IRQFD_DEASSIGN	(1U << 2)	/* not any more; without the others */
+
+#define LODGE_MAX_IRQFDS	512
+
+/**
+ * struct lodge_irqfd - an eventfd that interrupts the guest (LODGE_VM_IRQFD)
+ * @size: sizeof(struct lodge_irqfd)
+ * @flags: LODGE_IRQFD_*
+ * @fd: eventfd; its counter is read by the kernel, so nobody else should
+ * @resample_fd: with LODGE_IRQFD_LEVEL: an eventfd that is signalled when the guest has handled
+ *	the interrupt; else -1
+ * @gsi: line, as in struct lodge_gsi, but not 2; zero with LODGE_IRQFD_MSI
+ * @data: with LODGE_IRQFD_MSI: as in struct lodge_msi; else zero
+ * @address: likewise
+ *
+ * Each time the eventfd is signalled the line is pulsed, or the message sent.  With
+ * LODGE_IRQFD_LEVEL the line is asserted; the EOI of the interrupt, at an I/O APIC's pin that is
+ * level-triggered or at a PIC, releases it and signals @resample_fd: who still has something to
+ * tell signals @fd again.  Several may share a line: the EOI is told to all of them.
+ *
+ * With LODGE_VM_MACHINE only, else ENODEV.  An eventfd can be used once in a VM: EEXIST.  ENOSPC
+ * for more than LODGE_MAX_IRQFDS.  They last until they are taken away (ENOENT if @fd is not
+ * there; other members are as if there were none: zero, @resample_fd -1), the eventfd's last
+ * descriptor is closed, or the VM is gone.
+ */
+struct lodge_irqfd {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__s32 resample_fd;
+	__u32 gsi;
+	__u32 data;
+	__u64 address;
 };
 
 /* ---- a vCPU -------------------------------------------------------------- */
