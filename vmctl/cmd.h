@@ -123,6 +123,7 @@ int cmd_stat(const struct cmd_args *args);
 int cmd_stop(const struct cmd_args *args);
 int cmd_sysrq(const struct cmd_args *args);
 int cmd_top(const struct cmd_args *args);
+int cmd_trace(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
 int cmd_wait(const struct cmd_args *args);
 

@@ -80,7 +80,8 @@ static void put_string(FILE *f, const char *string)
 
 static void indent(struct json *j)
 {
-	fprintf(j->f, "\n%*s", (int)j->depth * 2, "");
+	if (!j->compact)
+		fprintf(j->f, "\n%*s", (int)j->depth * 2, "");
 }
 
 /* Comma, line break and key: all that comes before a value */

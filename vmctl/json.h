@@ -18,12 +18,14 @@
  * @depth: open objects and arrays
  * @arrays: bit n set: what is open at depth n is an array
  * @filled: bit n set: it has a member already
+ * @compact: all on one line; json_init() leaves it off
  */
 struct json {
 	FILE *f;
 	unsigned int depth;
 	uint32_t arrays;
 	uint32_t filled;
+	bool compact;
 };
 
 void json_init(struct json *j, FILE *f);

@@ -67,6 +67,12 @@ static const struct cmd_opt top_opts[] = {
 	{ 0 }
 };
 
+static const struct cmd_opt trace_opts[] = {
+	{ 'c', "count", "N", "end after so many" },
+	{ 'j', "json", NULL, "print JSON, a line an event" },
+	{ 0 }
+};
+
 static const struct cmd_opt stat_opts[] = {
 	{ 'i', "interval", "SECONDS", "again and again, each time what has come since" },
 	{ 'c', "count", "N", "so many times" },
@@ -161,6 +167,10 @@ static const char balloon_more[] =
 	"VM is its name or number, of a VM that was started with --balloon.  SIZE, as 512M, is what\n"
 	"the guest shall keep of its memory.\n";
 
+static const char trace_more[] =
+	"VM is its name or number.  EVENTs are of: entry, exit, inject, fault, kick, irq, msi;\n"
+	"without any, all.  Ctrl-c ends it.  For root.\n";
+
 static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
 	"status is the guest's, as vmctl run has it.\n";
@@ -187,6 +197,8 @@ const struct cmd cmds[] = {
 	  cmd_exits },
 	{ "events", "", "tell what happens to VMs, as it happens", events_opts, 0, NULL,
 	  cmd_events },
+	{ "trace", "VM [EVENT ...]", "tell what a VM's processors and devices do, as they do it",
+	  trace_opts, MAX_VMS, trace_more, cmd_trace },
 	{ "stop", "VM ...", "ask a guest to power off", stop_opts, MAX_VMS, vm_more, cmd_stop },
 	{ "pause", "VM ...", "have a VM wait", NULL, MAX_VMS, vm_more, cmd_pause },
 	{ "resume", "VM ...", "have it go on", NULL, MAX_VMS, vm_more, cmd_resume },

@@ -53,6 +53,7 @@ VERB(stat)
 VERB(stop)
 VERB(sysrq)
 VERB(top)
+VERB(trace)
 VERB(version)
 VERB(wait)
 
