@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -51,6 +52,35 @@ static const u8 code[] = {
 	0xf4,				/* hlt */
 };
 
+/* Eventfds of two VMs, since one that has a machine does not exit at HLT */
+static int use_eventfds(int dev, int vm)
+{
+	struct lodge_create_vm create = {
+		.size = sizeof(create), .flags = LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL,
+	};
+	int fd = eventfd(0, 0), other = eventfd(0, 0), machine;
+	struct lodge_ioeventfd io = { .size = sizeof(io), .len = 4, .fd = fd };
+	struct lodge_irqfd irq = {
+		.size = sizeof(irq), .flags = LODGE_IRQFD_LEVEL, .fd = fd, .resample_fd = other,
+		.gsi = 20,
+	};
+
+	for (io.addr = 0x10000000; io.addr < 0x10000008; io.addr += 4)
+		if (ioctl(vm, LODGE_VM_IOEVENTFD, &io))
+			return errno;
+	io.addr = 0x10000000;
+	io.flags = LODGE_IOEVENTFD_DEASSIGN;
+	if (ioctl(vm, LODGE_VM_IOEVENTFD, &io))
+		return errno;
+	machine = ioctl(dev, LODGE_CREATE_VM, &create);
+	if (machine < 0 || ioctl(machine, LODGE_VM_IRQFD, &irq))
+		return errno;
+	close(machine);
+	close(fd);
+	close(other);
+	return 0;
+}
+
 /* Everything that allocates, with calls whose failure ends it; Return: errno or 0 */
 static int use_all(void)
 {
@@ -77,6 +107,8 @@ static int use_all(void)
 	slot.gpa = MEMORY;
 	slot.flags = LODGE_SLOT_LOG_DIRTY;
 	if (ioctl(vm, LODGE_VM_SET_SLOT, &slot))
+		return errno;
+	if (use_eventfds(fd, vm))
 		return errno;
 	vcpu = ioctl(vm, LODGE_VM_CREATE_VCPU, &create_vcpu);
 	if (vcpu < 0)
