@@ -3,7 +3,8 @@
  * Network devices: what the command line says of one, and its tap.
  *
  * A tap that is made here has the name lodgeN and the address 10.73.N.1/24; it is not persistent,
- * so the kernel removes it when vmctl and the guest are gone, whatever ended them.
+ * so the kernel removes it when vmctl and the guest are gone, whatever ended them. A guest that
+ * asks by DHCP has 10.73.N.2.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -92,7 +93,7 @@ int net_parse(struct net *n, const char *value)
 	char *list, *word;
 	int status = CMD_OK;
 
-	*n = (struct net){ .fd = -1 };
+	*n = (struct net){ .fd = -1, .dhcp = -1 };
 	if (!value)
 		return CMD_OK;
 	/* the name lives as long as vmctl */
@@ -202,6 +203,42 @@ static int configure(const struct net *n, const char *name, const char *address)
 	return error ? error : bring_up(name);
 }
 
+/* Without it a guest can still choose an address itself; 0 or an errno */
+static int open_dhcp(struct net *n, const char *name)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(DHCP_SERVER_PORT) };
+	int one = 1, error;
+
+	n->dhcp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (n->dhcp < 0)
+		return errno;
+	if (!setsockopt(n->dhcp, SOL_SOCKET, SO_BINDTODEVICE, name, strlen(name)) &&
+	    !setsockopt(n->dhcp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !setsockopt(n->dhcp, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one)) &&
+	    !bind(n->dhcp, (struct sockaddr *)&in, sizeof(in)))
+		return 0;
+	error = errno;
+	close(n->dhcp);
+	n->dhcp = -1;
+	return error;
+}
+
+static void lease(struct net *n, const char *name, unsigned int number, bool quiet)
+{
+	int error = open_dhcp(n, name);
+
+	n->lease = (struct dhcp_lease){
+		.server = { 10, 73, number, 1 }, .client = { 10, 73, number, 2 },
+		.mask = { 255, 255, 255, 0 }, .mtu = n->mtu,
+	};
+	if (error)
+		cmd_error(0, "--net: the guest is not answered when it asks for an address by DHCP: %s",
+			  strerror(error));
+	if (!quiet)
+		cmd_error(0, "the guest's network is %s, where the host is 10.73.%u.1/24%s", name,
+			  number, error ? "" : "; DHCP gives it the address that ends in 2");
+}
+
 /* Who has the name has the network: two that start at the same time get two */
 static int make_tap(struct net *n, bool quiet)
 {
@@ -221,8 +258,7 @@ static int make_tap(struct net *n, bool quiet)
 	if (error)
 		return cmd_error(CMD_FAILED, "--net: cannot bring %s up: %s", name,
 				 strerror(error));
-	if (!quiet)
-		cmd_error(0, "the guest's network is %s, where the host is %s/24", name, address);
+	lease(n, name, i - 1, quiet);
 	return CMD_OK;
 }
 
@@ -253,4 +289,20 @@ int net_open(struct net *n, bool quiet)
 	    req.ifr_mtu >= MIN_MTU && req.ifr_mtu <= UINT16_MAX)
 		n->mtu = req.ifr_mtu;
 	return CMD_OK;
+}
+
+void net_serve(const struct net *n)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(DHCP_CLIENT_PORT) };
+	struct dhcp_reply reply;
+	uint8_t request[1500];
+	ssize_t len = recv(n->dhcp, request, sizeof(request), 0);
+	size_t size = len > 0 ? dhcp_answer(&n->lease, request, len, &reply) : 0;
+
+	if (!size)
+		return;
+	memcpy(&to.sin_addr, reply.to, sizeof(to.sin_addr));
+	/* a guest that has not heard it asks again */
+	if (sendto(n->dhcp, reply.data, size, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return;
 }

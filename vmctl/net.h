@@ -9,22 +9,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dhcp.h"
+
 /**
  * struct net - a network device
  * @tap: name of a tap that there is, or NULL: one is made, which goes with vmctl
  * @mac: the guest's address, zero for one that the module makes up
  * @mtu: bytes, 0: the tap's
  * @fd: attached until vmctl ends, or -1
+ * @dhcp: socket on which the guest asks for its address, or -1
+ * @lease: what it is told
  */
 struct net {
 	const char *tap;
 	uint8_t mac[6];
 	uint16_t mtu;
 	int fd;
+	int dhcp;
+	struct dhcp_lease lease;
 };
 
 /* Both return 0, or an exit status after having told the user; @value lives as long as @n */
 int net_parse(struct net *n, const char *value);
 int net_open(struct net *n, bool quiet);
+/* @n->dhcp has something to read */
+void net_serve(const struct net *n);
 
 #endif /* VMCTL_NET_H */

@@ -217,11 +217,30 @@ static bool guest_ended(struct loop *l)
 	return ended;
 }
 
+/* The places in @p behind the others' */
+static unsigned int watch_nets(const struct vm_config *c, struct pollfd *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_nets; i++)
+		p[i] = (struct pollfd){ .fd = c->nets[i].dhcp, .events = POLLIN };
+	return c->nr_nets;
+}
+
+static void serve_nets(const struct vm_config *c, const struct pollfd *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_nets; i++)
+		if (p[i].revents)
+			net_serve(&c->nets[i]);
+}
+
 static void loop_once(struct loop *l)
 {
 	bool background = l->is_terminal && !console_raw();
 	bool read_more = l->input_open && !l->nr_input && !background;
-	struct pollfd p[] = {
+	struct pollfd p[5 + RUN_MAX_NETS] = {
 		{ .fd = l->signals, .events = POLLIN },
 		{ .fd = l->vm->wake, .events = POLLIN },
 		{ .fd = read_more ? STDIN_FILENO : -1, .events = POLLIN },
@@ -229,7 +248,7 @@ static void loop_once(struct loop *l)
 		{ .fd = l->vm->balloon, .events = POLLIN },
 	};
 
-	poll(p, 5, timeout_ms(l, background));
+	poll(p, 5 + watch_nets(l->vm->config, p + 5), timeout_ms(l, background));
 	if (p[0].revents)
 		take_signal(l);
 	if (p[1].revents)
@@ -240,6 +259,7 @@ static void loop_once(struct loop *l)
 		send_input(l);
 	if (p[4].revents)
 		balloon_serve(l->vm);
+	serve_nets(l->vm->config, p + 5);
 	if (console_stream_error(&l->serial) || console_stream_error(&l->debug))
 		leave(l, WHY_OUTPUT);
 	if (guest_ended(l))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The command line of vmctl run, and the streams that bring a guest's output out.
+ *
+ * native-sources: ../vmctl/dhcp.c
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
