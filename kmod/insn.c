@@ -81,7 +81,7 @@ static unsigned int access_of(const struct lodge_emul *e, unsigned int access)
 /**
  * lodge_insn_end - have the run end as a device wants it
  * @vcpu: locked, or in a window
- * @end: not LODGE_BUS_DONE
+ * @end: not LODGE_BUS_DONE or LODGE_BUS_RETRY
  * @value: what was written to the device
  */
 void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value)
@@ -137,12 +137,14 @@ static bool own_read(struct lodge_vcpu *vcpu, u64 gpa, void *buf, unsigned int l
 	return true;
 }
 
-static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigned int len)
+/* As own_read(); @end: LODGE_BUS_RETRY or not */
+static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigned int len,
+		      enum lodge_bus_end *end)
 {
 	const struct lodge_bus_range *r;
-	enum lodge_bus_end end;
 	u64 value = 0;
 
+	*end = LODGE_BUS_DONE;
 	memcpy(&value, buf, len);
 	if (is_lapic(vcpu, gpa)) {
 		if (len >= 4 && !(gpa & 0xf))
@@ -153,9 +155,9 @@ static bool own_write(struct lodge_vcpu *vcpu, u64 gpa, const void *buf, unsigne
 	if (!r || !r->ops->write)
 		return lodge_ioeventfd_write(&vcpu->vm->memory, gpa, len, value) ||
 		       (vcpu->vm->flags & LODGE_VM_CLOSED);
-	end = r->ops->write(r->dev, gpa - r->first, len, value);
-	if (end != LODGE_BUS_DONE)
-		lodge_insn_end(vcpu, end, value);
+	*end = r->ops->write(r->dev, gpa - r->first, len, value);
+	if (*end != LODGE_BUS_DONE && *end != LODGE_BUS_RETRY)
+		lodge_insn_end(vcpu, *end, value);
 	return true;
 }
 
@@ -192,9 +194,10 @@ static int device_write(struct lodge_emul *e, u64 gpa, const void *buf, unsigned
 	struct lodge_vcpu *vcpu = e->priv;
 	struct lodge_insn_state *st = &vcpu->insn;
 	struct lodge_insn_access *a = &st->write[st->nr_writes];
+	enum lodge_bus_end end;
 
-	if (own_write(vcpu, gpa, buf, len))
-		return LODGE_EMUL_DONE;
+	if (own_write(vcpu, gpa, buf, len, &end))
+		return end == LODGE_BUS_RETRY ? LODGE_EMUL_RETRY : LODGE_EMUL_DONE;
 	if (st->nr_writes == LODGE_INSN_ACCESSES)
 		return LODGE_EMUL_UNSUPPORTED;
 	*a = (struct lodge_insn_access){ .gpa = gpa, .len = len };

@@ -52,6 +52,8 @@ struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge
 		err = lodge_pci_attach(&m->pci, ports, memory, &m->irq);
 	if (err)
 		goto err_debug;
+	m->virtio.pci = pci ? &m->pci : NULL;
+	lodge_virtio_mmio_init(&m->virtio.mmio, memory, &m->irq);
 	return m;
 
 	/* no guest has run, so no device has a timer under way */
@@ -71,6 +73,7 @@ err_free:
 void lodge_machine_stop(struct lodge_machine *machine)
 {
 	lodge_pci_detach(&machine->pci);
+	lodge_virtio_mmio_detach(&machine->virtio.mmio);
 }
 
 /**

@@ -27,7 +27,7 @@ struct lodge_bus;
  * @pm: ACPI registers, reset ports, pvpanic
  * @fwcfg: at 0x510, with LODGE_VM_DEBUG_PORTS
  * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
- * @virtio: devices on it that others look for
+ * @virtio: virtio devices, on it or in memory
  */
 struct lodge_machine {
 	struct lodge_irq irq;

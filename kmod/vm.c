@@ -217,19 +217,18 @@ void lodge_vm_put(struct lodge_vm *vm)
  * @vm: the caller's
  * @arg: checked by lodge_virtio_add()
  *
- * Return: the PCI device number, -ENODEV, -EBUSY, -EINTR, or what lodge_virtio_add() returned.
+ * Return: the device number, -ENODEV, -EBUSY, -EINTR, or what lodge_virtio_add() returned.
  */
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 {
 	int ret = -EBUSY;
 
-	if (!(vm->flags & LODGE_VM_PCI))
+	if (!vm->machine)
 		return -ENODEV;
 	if (mutex_lock_interruptible(&vm->lock))
 		return -EINTR;
 	if (!vm->vcpu_ids)
-		ret = lodge_virtio_add(&vm->machine->pci, &vm->machine->virtio, &vm->mem,
-				       vm->name, arg);
+		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg);
 	mutex_unlock(&vm->lock);
 	return ret;
 }

@@ -162,7 +162,7 @@ TEST(bars_are_sized_and_moved)
 
 TEST(devices_are_added)
 {
-	struct vm *vm = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL);
+	struct vm *vm = vm_create(LODGE_VM_HLT_IN_KERNEL);
 	struct lodge_create_vm c = { .size = sizeof(c), .flags = LODGE_VM_PCI };
 	int i, dev = lodge_open();
 

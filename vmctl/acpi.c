@@ -5,6 +5,7 @@
  * Each table is written behind the others; the roots come last, when the others'
  * addresses are known.
  */
+#include <linux/lodge.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,28 @@ static void put_pci_config(struct aml *a)
 	aml_end(a);
 }
 
+/* By the ID that drivers know virtio-mmio by */
+static void put_virtio(struct aml *a, unsigned int devices)
+{
+	char name[8];
+	unsigned int i;
+
+	for (i = 1; i <= devices; i++) {
+		snprintf(name, sizeof(name), "V%03X", i & 0xfff);
+		aml_device(a, name);
+		aml_name(a, "_HID");
+		aml_string(a, "LNRO0005");
+		aml_name(a, "_UID");
+		aml_integer(a, i);
+		aml_name(a, "_CRS");
+		aml_resources(a);
+		aml_memory(a, LODGE_MMIO_BASE + i * LODGE_MMIO_SIZE, LODGE_MMIO_SIZE);
+		aml_gsi(a, LODGE_MMIO_GSI + i % LODGE_MMIO_LINES);
+		aml_end(a);
+		aml_end(a);
+	}
+}
+
 static void put_cpus(struct aml *a, unsigned int cpus)
 {
 	char name[8];
@@ -231,7 +254,7 @@ static void put_sleep_state(struct aml *a, const char *name, unsigned int type)
 	aml_end(a);
 }
 
-static uint32_t put_dsdt(struct tables *t, unsigned int cpus)
+static uint32_t put_dsdt(struct tables *t, const struct acpi_machine *machine)
 {
 	uint8_t *p = take(t, HEADER_SIZE, 16);
 	struct aml a;
@@ -240,12 +263,16 @@ static uint32_t put_dsdt(struct tables *t, unsigned int cpus)
 		return 0;
 	aml_init(&a, p + HEADER_SIZE, t->room - t->used);
 	aml_scope(&a, "\\_SB");
-	put_cpus(&a, cpus);
+	put_cpus(&a, machine->cpus);
 	put_device(&a, "COM1", "PNP0501", 0x3f8, 8, 4);
 	put_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
 	put_pvpanic(&a);
-	put_pci(&a);
-	put_pci_config(&a);
+	if (machine->pci) {
+		put_pci(&a);
+		put_pci_config(&a);
+	} else {
+		put_virtio(&a, machine->virtio);
+	}
 	aml_end(&a);
 	put_sleep_state(&a, "\\_S5", ACPI_S5_TYPE);
 	if (a.overflow) {
@@ -419,19 +446,21 @@ static void put_rsdp(uint8_t *p, uint32_t rsdt, uint32_t xsdt)
 	checksum(p, RSDP_SIZE, 32);
 }
 
-size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, unsigned int cpus)
+size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, const struct acpi_machine *machine)
 {
 	struct tables t = { .buf = buf, .room = room, .base = base };
 	uint8_t *rsdp = take(&t, RSDP_SIZE, 16);
 	uint32_t facs, dsdt, rsdt, xsdt;
 
-	if (!cpus || cpus > ACPI_MAX_CPUS || base > UINT32_MAX - room)
+	if (!machine->cpus || machine->cpus > ACPI_MAX_CPUS ||
+	    machine->virtio >= LODGE_MMIO_DEVICES || base > UINT32_MAX - room)
 		return 0;
 	facs = put_facs(&t);
-	dsdt = put_dsdt(&t, cpus);
+	dsdt = put_dsdt(&t, machine);
 	put_fadt(&t, facs, dsdt);
-	put_madt(&t, cpus);
-	put_mcfg(&t);
+	put_madt(&t, machine->cpus);
+	if (machine->pci)
+		put_mcfg(&t);
 	rsdt = put_root(&t, "RSDT", 4);
 	xsdt = put_root(&t, "XSDT", 8);
 	if (t.overflow)

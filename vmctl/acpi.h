@@ -5,6 +5,7 @@
 #ifndef VMCTL_ACPI_H
 #define VMCTL_ACPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,14 +31,26 @@
 #define ACPI_MAX_CPUS		254	/* IDs of 8 bits: beyond them x2APIC entries are wanted */
 
 /**
+ * struct acpi_machine - what the tables tell of
+ * @cpus: processors, with the APIC IDs from 0
+ * @pci: a PCI bus
+ * @virtio: without it: virtio-mmio devices, with the numbers from 1
+ */
+struct acpi_machine {
+	unsigned int cpus;
+	bool pci;
+	unsigned int virtio;
+};
+
+/**
  * acpi_build - write the tables
  * @buf: what is at guest-physical @base; zero
  * @room: bytes there
  * @base: a multiple of 64; the root pointer lies there
- * @cpus: how many, with the APIC IDs from 0
+ * @machine: what there is
  *
- * Return: bytes used, 0 if @room or the number of CPUs is not right.
+ * Return: bytes used, 0 if @room or the number of CPUs or devices is not right.
  */
-size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, unsigned int cpus);
+size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, const struct acpi_machine *machine);
 
 #endif /* VMCTL_ACPI_H */

@@ -28,10 +28,13 @@
 #define RES_MEMORY_FIXED	0x86
 #define RES_SPACE_32		0x87
 #define RES_SPACE_16		0x88
+#define RES_EXT_IRQ		0x89
 #define SPACE_MEMORY		0
 #define SPACE_BUS		2
 #define SPACE_FIXED		0x0c	/* minimum and maximum */
 #define MEMORY_WRITABLE		1
+#define IRQ_CONSUMER		0x01
+#define IRQ_SHARED		0x08	/* level-triggered, active high */
 
 static void put(struct aml *a, const void *bytes, size_t len)
 {
@@ -227,6 +230,16 @@ void aml_irq(struct aml *a, unsigned int irq)
 {
 	put8(a, RES_IRQ);
 	put16(a, 1u << irq);
+}
+
+/* A pin of the I/O APIC: level, active high, shared (6.4.3.6) */
+void aml_gsi(struct aml *a, uint32_t gsi)
+{
+	put8(a, RES_EXT_IRQ);
+	put16(a, 6);
+	put8(a, IRQ_CONSUMER | IRQ_SHARED);
+	put8(a, 1);
+	put32(a, gsi);
 }
 
 void aml_memory(struct aml *a, uint32_t first, uint32_t len)

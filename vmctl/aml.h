@@ -56,6 +56,7 @@ void aml_eisaid(struct aml *a, const char *id);
 void aml_ports(struct aml *a, uint16_t first, uint8_t count);
 void aml_irq(struct aml *a, unsigned int irq);
 void aml_memory(struct aml *a, uint32_t first, uint32_t len);
+void aml_gsi(struct aml *a, uint32_t gsi);
 
 /* In aml_resources() of a bus: what it passes on */
 void aml_memory_window(struct aml *a, uint32_t first, uint32_t len);

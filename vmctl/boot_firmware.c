@@ -63,9 +63,10 @@ static int add_tables(struct boot *b, uint64_t base, unsigned int cpus)
 		.command = LOADER_ALLOCATE, .file = "etc/acpi/rsdp", .align = 16,
 		.zone = LOADER_F_SEGMENT,
 	};
+	const struct acpi_machine machine = { .cpus = cpus, .pci = true };
 	uint8_t *p = guestmem_ptr(b->mem, base, TABLES);
 
-	if (!p || !acpi_build(p, TABLES, base, cpus))
+	if (!p || !acpi_build(p, TABLES, base, &machine))
 		return boot_error(b, "the ACPI tables do not fit");
 	return add_file(b, "etc/acpi/rsdp", p, RSDP_SIZE) ||
 	       add_file(b, "etc/table-loader", &loader, sizeof(loader));

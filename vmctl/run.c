@@ -56,9 +56,13 @@ static void prepare_signals(struct run *r)
 static int build_acpi(struct vm *vm, struct boot *b)
 {
 	uint8_t *p = guestmem_ptr(&vm->mem, BOOT_ACPI, BOOT_HIGH - BOOT_ACPI);
+	const struct acpi_machine machine = {
+		.cpus = vm->config->cpus, .pci = !vm->config->no_pci,
+		.virtio = vm->config->no_pci ? vm_config_devices(vm->config) : 0,
+	};
 
 	b->rsdp = BOOT_ACPI;
-	if (p && acpi_build(p, BOOT_HIGH - BOOT_ACPI, BOOT_ACPI, vm->config->cpus))
+	if (p && acpi_build(p, BOOT_HIGH - BOOT_ACPI, BOOT_ACPI, &machine))
 		return 0;
 	cmd_error(CMD_FAILED, "the ACPI tables do not fit");
 	return -1;

@@ -30,6 +30,7 @@ enum run_option {
 	RUN_ON_PANIC,
 	RUN_BALLOON,
 	RUN_CONSOLE,
+	RUN_NO_PCI,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */

@@ -224,6 +224,9 @@ static int set_device(struct run *r, const struct cmd_value *v)
 	case RUN_RNG:
 		r->vm.rng = true;
 		return CMD_OK;
+	case RUN_NO_PCI:
+		r->vm.no_pci = true;
+		return CMD_OK;
 	case RUN_CONSOLE:
 		r->vm.console = true;
 		return CMD_OK;
@@ -296,12 +299,45 @@ static void default_name(struct run *r)
 	r->name[n] = 0;
 }
 
+/* A whole word of the kernel's command line */
+static bool is_told(const struct run *r, const char *word)
+{
+	size_t len = strlen(word);
+	const char *p = r->append;
+
+	for (; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
+		if (strcspn(p, " ") == len && !strncmp(p, word, len))
+			return true;
+	return false;
+}
+
+/* A kernel that does not look at the ACPI tables is told on its command line */
+static int announce(struct run *r)
+{
+	unsigned int i, n = vm_config_devices(&r->vm);
+	int status = CMD_OK;
+	char *word;
+
+	if (!r->vm.no_pci || !is_told(r, "acpi=off"))
+		return CMD_OK;
+	for (i = 1; i <= n && !status; i++) {
+		if (asprintf(&word, "virtio_mmio.device=%uK@0x%lx:%u", LODGE_MMIO_SIZE >> 10,
+			     LODGE_MMIO_BASE + i * LODGE_MMIO_SIZE,
+			     LODGE_MMIO_GSI + i % LODGE_MMIO_LINES) < 0)
+			return cmd_error(CMD_FAILED, "out of memory");
+		status = add_append(r, word);
+	}
+	return status;
+}
+
 static int check(struct run *r)
 {
 	if (!r->image.name && !r->firmware.name)
 		return cmd_error(CMD_USAGE, "run what? Name a kernel: vmctl run IMAGE");
 	if (r->firmware.name && (r->image.name || r->nr_initrd || r->append || r->flat))
 		return cmd_error(CMD_USAGE, "--firmware starts the firmware alone: there is no way yet to hand it a kernel");
+	if (r->firmware.name && r->vm.no_pci)
+		return cmd_error(CMD_USAGE, "--firmware finds its disks by PCI: leave --no-pci out");
 	if (r->vm.pages == GUESTMEM_HUGETLB && r->vm.memory % HUGE_PAGE)
 		return cmd_error(CMD_USAGE, "with --hugetlb, --mem is a multiple of 2M");
 	if (r->vm.balloon_size > r->vm.memory)
@@ -334,6 +370,8 @@ int run_parse(struct run *r, const struct cmd_args *args, bool detached)
 			return status;
 	}
 	status = check(r);
+	if (!status)
+		status = announce(r);
 	if (!status && !r->name[0])
 		default_name(r);
 	return status;

@@ -68,7 +68,7 @@ static int create_fd(struct vm *vm)
 	struct lodge_create_vm c = {
 		.size = sizeof(c),
 		.flags = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE |
-			 LODGE_VM_CLOSED | LODGE_VM_PCI,
+			 LODGE_VM_CLOSED | (vm->config->no_pci ? 0 : LODGE_VM_PCI),
 	};
 
 	snprintf(c.name, sizeof(c.name), "%s", vm->config->name);
@@ -117,7 +117,7 @@ static int add_device(struct vm *vm, struct lodge_add_device *d, const char *wha
 	d->size = sizeof(*d);
 	if (ioctl(vm->fd, LODGE_VM_ADD_DEVICE, d) >= 0)
 		return 0;
-	if (errno == ENOTTY || errno == EINVAL)
+	if (errno == ENOTTY || errno == EINVAL || errno == ENODEV)
 		cmd_error(CMD_FAILED, "the loaded module does not know how to make %s: take it and vmctl from the same build",
 			  what);
 	else if (errno == ENOSPC)

@@ -75,6 +75,7 @@ struct vcpu {
  * @nr_disks: how many
  * @nets: open
  * @nr_nets: how many
+ * @no_pci: no PCI bus: the devices are virtio-mmio
  * @rng: a random number generator
  * @pause_on_panic: a panic does not end it
  * @console: a virtio console
@@ -92,12 +93,19 @@ struct vm_config {
 	unsigned int nr_disks;
 	const struct net *nets;
 	unsigned int nr_nets;
+	bool no_pci;
 	bool rng;
 	bool pause_on_panic;
 	bool console;
 	bool balloon;
 	uint64_t balloon_size;
 };
+
+/* How many devices vm_create() gives it */
+static inline unsigned int vm_config_devices(const struct vm_config *c)
+{
+	return c->nr_disks + c->nr_nets + c->rng + c->console + c->balloon;
+}
 
 /**
  * struct vm - a VM

@@ -16,6 +16,7 @@ struct lodge_ioeventfd_table;
  * @LODGE_BUS_POWEROFF: with LODGE_EXIT_SYSTEM, as the ones below
  * @LODGE_BUS_RESET: likewise
  * @LODGE_BUS_PANIC: likewise
+ * @LODGE_BUS_RETRY: in memory only: it is not done yet, the guest executes the instruction again
  */
 enum lodge_bus_end {
 	LODGE_BUS_DONE,
@@ -23,6 +24,7 @@ enum lodge_bus_end {
 	LODGE_BUS_POWEROFF,
 	LODGE_BUS_RESET,
 	LODGE_BUS_PANIC,
+	LODGE_BUS_RETRY,
 };
 
 /**
@@ -32,8 +34,9 @@ enum lodge_bus_end {
  *
  * An access whose function is NULL goes to user space.
  *
- * Both may be called with interrupts off, from inside a VMX window: they may take
- * raw spinlocks, with interrupts saved, and must not sleep or touch user memory.
+ * At ports both may be called with interrupts off, from inside a VMX window: they may take
+ * raw spinlocks, with interrupts saved, and must not sleep or touch user memory.  In memory
+ * they are called outside of windows, and may sleep.
  */
 struct lodge_bus_ops {
 	u64 (*read)(void *dev, u32 offset, u8 width);

@@ -15,6 +15,7 @@
 #include "blk.h"
 #include "console.h"
 #include "device.h"
+#include "mmio.h"
 #include "net.h"
 #include "pci.h"
 #include "rng.h"
@@ -130,15 +131,30 @@ static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 	       ((kind->takes & TAKES_MAC) || (is_zero(arg->mac, sizeof(arg->mac)) && !arg->mtu));
 }
 
+/* A number, or a negative errno */
+static int choose_slot(const struct lodge_virtio_set *set, u32 wanted)
+{
+	bool taken;
+
+	BUILD_BUG_ON(LODGE_MMIO_DEVICES != LODGE_PCI_SLOTS);
+	if (!wanted)
+		return set->pci ? lodge_pci_free_slot(set->pci) :
+				  lodge_virtio_mmio_free(&set->mmio);
+	wanted = array_index_nospec(wanted, LODGE_PCI_SLOTS);
+	taken = set->pci ? !!set->pci->device[wanted] : !!set->mmio.device[wanted];
+	return taken ? -EEXIST : wanted;
+}
+
 /* @only: where others find it, or NULL */
-static int put_on_bus(struct lodge_pci *pci, struct lodge_virtio *dev, unsigned int slot,
+static int put_on_bus(struct lodge_virtio_set *set, struct lodge_virtio *dev, unsigned int slot,
 		      struct lodge_virtio **only)
 {
 	int err;
 
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
-	err = lodge_virtio_pci_add(pci, dev, slot);
+	err = set->pci ? lodge_virtio_pci_add(set->pci, dev, slot) :
+			 lodge_virtio_mmio_add(&set->mmio, dev, slot);
 	if (err) {
 		lodge_virtio_destroy(dev);
 		return err;
@@ -164,19 +180,18 @@ static struct lodge_virtio **place_of(struct lodge_virtio_set *set, u32 id)
 }
 
 /**
- * lodge_virtio_add - put a new device on a VM's PCI bus
- * @pci: of a VM that has no vCPU yet; the caller lets nobody else in
- * @set: devices that are found by their kind, among them this one if it is such
+ * lodge_virtio_add - give a VM a new device
+ * @set: of a VM that has no vCPU yet; the caller lets nobody else in
  * @mem: its memory, that of the calling process
  * @vm: its name, may be empty
  * @arg: checked here
  *
- * Return: the PCI device number, -EINVAL, -ENOMEM, -ENOSPC if all numbers are taken, -EEXIST if
+ * Return: the device number, -EINVAL, -ENOMEM, -ENOSPC if all numbers are taken, -EEXIST if
  * this one is or there is one already of a kind that there is one of, -EBADF, or what the kind
  * of device finds wrong.
  */
-int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct lodge_mem *mem,
-		     const char *vm, const struct lodge_add_device *arg)
+int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const char *vm,
+		     const struct lodge_add_device *arg)
 {
 	const struct kind *kind = find_kind(arg->id);
 	struct lodge_virtio **only = place_of(set, arg->id);
@@ -186,12 +201,11 @@ int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct
 	BUILD_BUG_ON(LODGE_MAX_QUEUES > LODGE_VIRTIO_QUEUES);
 	if (!kind || !fits(kind, arg))
 		return -EINVAL;
-	slot = arg->slot ? array_index_nospec(arg->slot, LODGE_PCI_SLOTS) :
-	       lodge_pci_free_slot(pci);
+	slot = choose_slot(set, arg->slot);
 	if (slot < 0)
 		return slot;
-	if (pci->device[slot] || (only && *only))
+	if (only && *only)
 		return -EEXIST;
 	snprintf(name, sizeof(name), "%s/%s%d", *vm ? vm : "lodge", kind->name, slot);
-	return put_on_bus(pci, kind->create(mem, name, arg), slot, only);
+	return put_on_bus(set, kind->create(mem, name, arg), slot, only);
 }

@@ -4,23 +4,29 @@
 
 #include <asm/barrier.h>
 
+#include "mmio.h"
+
 struct lodge_add_device;
 struct lodge_mem;
 struct lodge_pci;
 struct lodge_virtio;
 
 /**
- * struct lodge_virtio_set - devices that others look for
- * @balloon: or NULL; set once, while others look
+ * struct lodge_virtio_set - the virtio devices of a VM
+ * @pci: bus that they are on, NULL in a VM without
+ * @mmio: they, in a VM without PCI
+ * @balloon: one that others look for, or NULL; set once, while others look
  * @console: likewise
  */
 struct lodge_virtio_set {
+	struct lodge_pci *pci;
+	struct lodge_mmio mmio;
 	struct lodge_virtio *balloon;
 	struct lodge_virtio *console;
 };
 
-int lodge_virtio_add(struct lodge_pci *pci, struct lodge_virtio_set *set, struct lodge_mem *mem,
-		     const char *vm, const struct lodge_add_device *arg);
+int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const char *vm,
+		     const struct lodge_add_device *arg);
 
 /**
  * lodge_virtio_only - a device of which there is one at most

@@ -18,6 +18,7 @@
 #include <linux/string.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <linux/wait.h>
 
 #include "../mem.h"
 #include "../trace.h"
@@ -157,6 +158,87 @@ void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config
 }
 
 /**
+ * lodge_virtio_queue_at - the queue that the driver has selected
+ * @dev: the device
+ * @queue: number, the guest's choice
+ *
+ * Return: the queue, or NULL if there is none.
+ */
+struct lodge_virtio_queue *lodge_virtio_queue_at(struct lodge_virtio *dev, unsigned int queue)
+{
+	return queue < dev->nr_queues ?
+	       &dev->queue[array_index_nospec(queue, LODGE_VIRTIO_QUEUES)] : NULL;
+}
+
+static void set_half(u64 *address, bool high, u32 value)
+{
+	*address = high ? (u32)*address | (u64)value << 32 : (*address & ~0xffffffffULL) | value;
+}
+
+/**
+ * lodge_virtio_place - the driver tells where a part of a queue is
+ * @q: the queue; lodge_virtio.lock held; nothing happens once it is enabled (4.1.4.3.2)
+ * @ring: which part
+ * @high: @value is the upper half of the address
+ * @value: as written
+ */
+void lodge_virtio_place(struct lodge_virtio_queue *q, enum lodge_virtio_ring ring, bool high,
+			u32 value)
+{
+	if (q->enabled)
+		return;
+	switch (ring) {
+	case LODGE_VIRTIO_DESC:
+		return set_half(&q->setup.desc, high, value);
+	case LODGE_VIRTIO_DRIVER:
+		return set_half(&q->setup.driver, high, value);
+	case LODGE_VIRTIO_DEVICE:
+		return set_half(&q->setup.device, high, value);
+	}
+}
+
+/**
+ * lodge_virtio_read_config - the driver reads the configuration space
+ * @dev: the device
+ * @offset: the guest's choice
+ * @width: bytes, 8 at most
+ *
+ * Return: the bytes, 0 if some of them are beyond the end.
+ */
+u64 lodge_virtio_read_config(struct lodge_virtio *dev, u32 offset, u8 width)
+{
+	unsigned long flags;
+	u64 value = 0;
+
+	if (offset + width > dev->ops->config_len)
+		return 0;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	dev->ops->read_config(dev, array_index_nospec(offset, dev->ops->config_len), &value,
+			      width);
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	return value;
+}
+
+/**
+ * lodge_virtio_write_config - the driver writes to the configuration space
+ * @dev: the device
+ * @offset: the guest's choice
+ * @width: bytes, 8 at most; nothing happens if some of them are beyond the end
+ * @value: they
+ */
+void lodge_virtio_write_config(struct lodge_virtio *dev, u32 offset, u8 width, u64 value)
+{
+	unsigned long flags;
+
+	if (!dev->ops->write_config || offset + width > dev->ops->config_len)
+		return;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	dev->ops->write_config(dev, array_index_nospec(offset, dev->ops->config_len), &value,
+			       width);
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+}
+
+/**
  * lodge_virtio_enable_queue - the driver has set a queue up
  * @dev: the device
  * @queue: number, the guest's choice
@@ -171,9 +253,9 @@ bool lodge_virtio_enable_queue(struct lodge_virtio *dev, unsigned int queue)
 	unsigned long flags;
 	bool taken, live;
 
-	if (queue >= dev->nr_queues)
+	q = lodge_virtio_queue_at(dev, queue);
+	if (!q)
 		return false;
-	q = &dev->queue[array_index_nospec(queue, LODGE_VIRTIO_QUEUES)];
 	raw_spin_lock_irqsave(&dev->lock, flags);
 	taken = q->max && !q->reset && !dev->resetting &&
 		(dev->status & VIRTIO_CONFIG_S_FEATURES_OK);
@@ -203,9 +285,9 @@ void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue)
 	unsigned long flags;
 	bool update = false;
 
-	if (queue >= dev->nr_queues)
+	q = lodge_virtio_queue_at(dev, queue);
+	if (!q)
 		return;
-	q = &dev->queue[array_index_nospec(queue, LODGE_VIRTIO_QUEUES)];
 	raw_spin_lock_irqsave(&dev->lock, flags);
 	if (dev->live && q->enabled && lodge_virtio_has(dev, VIRTIO_F_RING_RESET)) {
 		q->reset = true;
@@ -214,6 +296,58 @@ void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue)
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (update)
 		ask_update(dev);
+}
+
+/**
+ * lodge_virtio_disable_queue - the driver takes a queue back (virtio 1.2, 4.2.2.2)
+ * @dev: the device
+ * @queue: number, the guest's choice
+ *
+ * Done when lodge_virtio_wait() says so.
+ */
+void lodge_virtio_disable_queue(struct lodge_virtio *dev, unsigned int queue)
+{
+	struct lodge_virtio_queue *q = lodge_virtio_queue_at(dev, queue);
+	unsigned long flags;
+	bool update = false;
+
+	if (!q)
+		return;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	if (dev->live && q->enabled) {
+		q->reset = true;
+		update = true;
+	} else {
+		q->enabled = false;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (update)
+		ask_update(dev);
+}
+
+static bool is_settled(struct lodge_virtio *dev)
+{
+	unsigned long flags;
+	unsigned int i;
+	bool busy;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	busy = dev->resetting;
+	for (i = 0; i < dev->nr_queues; i++)
+		busy |= dev->queue[i].reset;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	return !busy;
+}
+
+/**
+ * lodge_virtio_wait - until the worker has done the resets that were asked for
+ * @dev: the device; sleeps, but not for long, so that the vCPU can be told something
+ *
+ * Return: false if it has not yet.
+ */
+bool lodge_virtio_wait(struct lodge_virtio *dev)
+{
+	return wait_event_interruptible_timeout(dev->settled, is_settled(dev), HZ / 10) > 0;
 }
 
 /**
@@ -334,6 +468,7 @@ static bool settle(struct lodge_virtio *dev)
 		reset_registers(dev);
 	run = dev->live && !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	wake_up_all(&dev->settled);
 	return run;
 }
 
@@ -501,6 +636,7 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
 	int err;
 
 	raw_spin_lock_init(&dev->lock);
+	init_waitqueue_head(&dev->settled);
 	dev->ops = ops;
 	dev->mem = mem;
 	dev->nr_queues = nr_queues;

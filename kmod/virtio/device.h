@@ -16,6 +16,7 @@
 #include <linux/bits.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "vq.h"
 
@@ -83,7 +84,7 @@ struct lodge_virtio_queue {
  * @ops: kind of device [I]
  * @mem: the VM's memory [I]
  * @mm: the owner's address space, which is not kept: a reference from mmgrab() [I]
- * @interrupt: of the transport: an MSI-X message or INTx for a queue or LODGE_VIRTIO_CONFIG;
+ * @interrupt: of the transport: a message or a line for a queue or LODGE_VIRTIO_CONFIG;
  *	any context [I]
  * @transport_reset: of the transport: its own registers and interrupt; @lock held [I]
  * @transport: for the two [I]
@@ -100,6 +101,7 @@ struct lodge_virtio_queue {
  * @started: @ops->start has been called, @ops->stop not yet [W]
  * @kicked: a bit a queue: to be served; atomic
  * @events: a bit for what else the worker is to look at; atomic
+ * @settled: who waits for the worker to have done resets
  * @queue: by number
  *
  * [I] constant, [L] @lock, [W] the worker's alone.
@@ -124,6 +126,7 @@ struct lodge_virtio {
 	bool started;
 	unsigned long kicked;
 	unsigned long events;
+	wait_queue_head_t settled;
 	struct lodge_virtio_queue queue[LODGE_VIRTIO_QUEUES];
 };
 
@@ -137,13 +140,38 @@ void lodge_virtio_config_changed(struct lodge_virtio *dev);
 void lodge_virtio_needs_reset(struct lodge_virtio *dev);
 void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config_len, u32 offset);
 
+/**
+ * enum lodge_virtio_ring - a part of a queue that has an address
+ * @LODGE_VIRTIO_DESC: lodge_vq_setup.desc
+ * @LODGE_VIRTIO_DRIVER: lodge_vq_setup.driver
+ * @LODGE_VIRTIO_DEVICE: lodge_vq_setup.device
+ */
+enum lodge_virtio_ring {
+	LODGE_VIRTIO_DESC,
+	LODGE_VIRTIO_DRIVER,
+	LODGE_VIRTIO_DEVICE,
+};
+
 /* for transports; interrupts off or on */
 u8 lodge_virtio_status(struct lodge_virtio *dev);
 void lodge_virtio_set_status(struct lodge_virtio *dev, u8 status);
 void lodge_virtio_set_features(struct lodge_virtio *dev, unsigned int half, u32 value);
 bool lodge_virtio_enable_queue(struct lodge_virtio *dev, unsigned int queue);
 void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_disable_queue(struct lodge_virtio *dev, unsigned int queue);
+bool lodge_virtio_wait(struct lodge_virtio *dev);
+struct lodge_virtio_queue *lodge_virtio_queue_at(struct lodge_virtio *dev, unsigned int queue);
+void lodge_virtio_place(struct lodge_virtio_queue *q, enum lodge_virtio_ring ring, bool high,
+			u32 value);
+u64 lodge_virtio_read_config(struct lodge_virtio *dev, u32 offset, u8 width);
+void lodge_virtio_write_config(struct lodge_virtio *dev, u32 offset, u8 width, u64 value);
 void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue);
+
+/* The half of a set of features that a driver has selected */
+static inline u32 lodge_virtio_half(u64 features, u32 half)
+{
+	return half > 1 ? 0 : features >> 32 * (half & 1);
+}
 
 static inline bool lodge_virtio_has(const struct lodge_virtio *dev, unsigned int feature)
 {

@@ -74,8 +74,7 @@ static struct virtio_pci *of(struct lodge_pci_device *pci)
 /* The selected queue, locked; NULL if there is none */
 static struct lodge_virtio_queue *selected(struct virtio_pci *vp)
 {
-	return vp->queue < vp->dev->nr_queues ?
-	       &vp->dev->queue[array_index_nospec(vp->queue, LODGE_VIRTIO_QUEUES)] : NULL;
+	return lodge_virtio_queue_at(vp->dev, vp->queue);
 }
 
 /* ---- common configuration, 4.1.4.3 --------------------------------------- */
@@ -120,11 +119,11 @@ static u32 read_word(struct virtio_pci *vp, unsigned int word)
 	case VIRTIO_PCI_COMMON_DFSELECT:
 		return vp->device_half;
 	case VIRTIO_PCI_COMMON_DF:
-		return vp->device_half > 1 ? 0 : dev->features >> 32 * (vp->device_half & 1);
+		return lodge_virtio_half(dev->features, vp->device_half);
 	case VIRTIO_PCI_COMMON_GFSELECT:
 		return vp->driver_half;
 	case VIRTIO_PCI_COMMON_GF:
-		return vp->driver_half > 1 ? 0 : dev->driver_features >> 32 * (vp->driver_half & 1);
+		return lodge_virtio_half(dev->driver_features, vp->driver_half);
 	case VIRTIO_PCI_COMMON_MSIX:
 		return dev->config_vector | dev->nr_queues << 16;
 	case VIRTIO_PCI_COMMON_STATUS:
@@ -154,25 +153,17 @@ static u16 fit_vector(const struct virtio_pci *vp, u16 vector)
 	return vector < vp->pci.msix.nr ? vector : LODGE_VIRTIO_NO_VECTOR;
 }
 
-static void set_half(u64 *address, bool high, u32 value)
-{
-	*address = high ? (u32)*address | (u64)value << 32 : (*address & ~0xffffffffULL) | value;
-}
-
-/* Where it is, is told before it is enabled (4.1.4.3.2) */
 static void place_queue(struct lodge_virtio_queue *q, u32 offset, u32 value)
 {
 	bool high = offset & 4;
 
-	if (q->enabled)
-		return;
 	switch (offset & ~7) {
 	case VIRTIO_PCI_COMMON_Q_DESCLO:
-		return set_half(&q->setup.desc, high, value);
+		return lodge_virtio_place(q, LODGE_VIRTIO_DESC, high, value);
 	case VIRTIO_PCI_COMMON_Q_AVAILLO:
-		return set_half(&q->setup.driver, high, value);
+		return lodge_virtio_place(q, LODGE_VIRTIO_DRIVER, high, value);
 	case VIRTIO_PCI_COMMON_Q_USEDLO:
-		return set_half(&q->setup.device, high, value);
+		return lodge_virtio_place(q, LODGE_VIRTIO_DEVICE, high, value);
 	}
 }
 
@@ -265,7 +256,7 @@ static void common_write(struct virtio_pci *vp, u32 offset, u8 width, u64 value)
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 }
 
-/* ---- ISR status, device configuration, 4.1.4.5, 4.1.4.6 ------------------ */
+/* ---- ISR status, 4.1.4.5 ------------------------------------------------- */
 
 /* Reading it releases the line */
 static u64 isr_read(struct virtio_pci *vp, u32 offset)
@@ -284,34 +275,6 @@ static u64 isr_read(struct virtio_pci *vp, u32 offset)
 	return isr;
 }
 
-static u64 config_read(struct virtio_pci *vp, u32 offset, u8 width)
-{
-	struct lodge_virtio *dev = vp->dev;
-	unsigned long flags;
-	u64 value = 0;
-
-	if (offset + width > dev->ops->config_len)
-		return 0;
-	raw_spin_lock_irqsave(&dev->lock, flags);
-	dev->ops->read_config(dev, array_index_nospec(offset, dev->ops->config_len), &value,
-			      width);
-	raw_spin_unlock_irqrestore(&dev->lock, flags);
-	return value;
-}
-
-static void config_write(struct virtio_pci *vp, u32 offset, u8 width, u64 value)
-{
-	struct lodge_virtio *dev = vp->dev;
-	unsigned long flags;
-
-	if (!dev->ops->write_config || offset + width > dev->ops->config_len)
-		return;
-	raw_spin_lock_irqsave(&dev->lock, flags);
-	dev->ops->write_config(dev, array_index_nospec(offset, dev->ops->config_len), &value,
-			       width);
-	raw_spin_unlock_irqrestore(&dev->lock, flags);
-}
-
 /* ---- BAR 0 --------------------------------------------------------------- */
 
 static u64 bar_read(struct lodge_pci_device *pci, u32 offset, u8 width)
@@ -325,7 +288,7 @@ static u64 bar_read(struct lodge_pci_device *pci, u32 offset, u8 width)
 	case PAGE(ISR):
 		return isr_read(vp, in_page);
 	case PAGE(CONFIG):
-		return config_read(vp, in_page, width);
+		return lodge_virtio_read_config(vp->dev, in_page, width);
 	case PAGE(TABLE):
 		return lodge_msix_read(&pci->msix, in_page, width);
 	case PAGE(PENDING):
@@ -351,7 +314,7 @@ static void bar_write(struct lodge_pci_device *pci, u32 offset, u8 width, u64 va
 		common_write(vp, in_page, width, value);
 		break;
 	case PAGE(CONFIG):
-		config_write(vp, in_page, width, value);
+		lodge_virtio_write_config(vp->dev, in_page, width, value);
 		break;
 	case PAGE(TABLE):
 		lodge_msix_write(&pci->msix, in_page, width, value);

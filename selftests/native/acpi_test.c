@@ -45,11 +45,16 @@ static bool sums_up(const uint8_t *p, size_t len)
 	return !sum;
 }
 
-static void build(unsigned int cpus)
+static void build_machine(const struct acpi_machine *machine)
 {
 	memset(tables, 0, sizeof(tables));
-	used = acpi_build(tables, sizeof(tables), BASE, cpus);
+	used = acpi_build(tables, sizeof(tables), BASE, machine);
 	ASSERT_NE(used, 0u);
+}
+
+static void build(unsigned int cpus)
+{
+	build_machine(&(struct acpi_machine){ .cpus = cpus, .pci = true });
 }
 
 /* The table at an address, after a look at what all have in common */
@@ -65,7 +70,7 @@ static const uint8_t *table_at(uint64_t address, const char *signature)
 	return p;
 }
 
-static const uint8_t *find_table(const char *signature)
+static const uint8_t *look_for_table(const char *signature)
 {
 	const uint8_t *xsdt = table_at(le(tables + 24, 8), "XSDT");
 	uint64_t i, n = (le(xsdt + 4, 4) - 36) / 8;
@@ -76,8 +81,15 @@ static const uint8_t *find_table(const char *signature)
 		if (!memcmp(at(address, 4), signature, 4))
 			return table_at(address, signature);
 	}
-	ktap_fail(__FILE__, __LINE__, signature);
-	ktap_stop();
+	return NULL;
+}
+
+static const uint8_t *find_table(const char *signature)
+{
+	const uint8_t *p = look_for_table(signature);
+
+	ASSERT_TRUE(p);
+	return p;
 }
 
 TEST(roots)
@@ -205,6 +217,7 @@ struct walk {
 	unsigned int window[2];
 	unsigned int buses[2];		/* first, last */
 	unsigned int routes;
+	unsigned int gsis;
 };
 
 static const uint8_t *pkg_length(const uint8_t *p, const uint8_t **end)
@@ -238,6 +251,16 @@ static void large(struct walk *w, const uint8_t *p)
 		ASSERT_EQ(le(p + 1, 2), 9u);
 		w->fixed[0] = le(p + 4, 4);
 		w->fixed[1] = le(p + 8, 4);
+		break;
+	case 0x89:
+		/* of the device whose memory was just before it; level, active high, shared */
+		ASSERT_EQ(le(p + 1, 2), 6u);
+		EXPECT_EQ(p[3], 9);
+		EXPECT_EQ(p[4], 1);
+		w->gsis++;
+		EXPECT_EQ(w->fixed[0], 0xd0000000u + w->gsis * 0x1000);
+		EXPECT_EQ(w->fixed[1], 0x1000u);
+		EXPECT_EQ(le(p + 5, 4), 10 + w->gsis % 6);
 		break;
 	case 0x87:
 		ASSERT_EQ(le(p + 1, 2), 23u);
@@ -339,18 +362,26 @@ static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *li
 	}
 }
 
-static void dsdt(unsigned int cpus)
+static void walk_dsdt(struct walk *w)
 {
-	struct walk w = { 0 };
 	const uint8_t *p, *end;
 
-	build(cpus);
+	*w = (struct walk){ 0 };
 	p = table_at(le(find_table("FACP") + 40, 4), "DSDT");
 	EXPECT_EQ(p[8], 2);
 	end = p + le(p + 4, 4);
 	for (p += 36; p < end;)
-		p = object(&w, p, end);
+		p = object(w, p, end);
+}
+
+static void dsdt(unsigned int cpus)
+{
+	struct walk w;
+
+	build(cpus);
+	walk_dsdt(&w);
 	EXPECT_EQ(w.devices, cpus + 5);
+	EXPECT_EQ(w.gsis, 0u);
 	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 7 + 3 + 1);
 	EXPECT_EQ(w.nr_ports, 4u);
 	EXPECT_EQ(w.ports[0], 0x3f8u);
@@ -372,6 +403,24 @@ TEST(dsdt_nests)
 
 	for (cpus = 1; cpus <= ACPI_MAX_CPUS; cpus++)
 		dsdt(cpus);
+}
+
+TEST(no_pci)
+{
+	struct acpi_machine machine = { .cpus = 2 };
+	struct walk w;
+
+	for (machine.virtio = 0; machine.virtio < 32; machine.virtio++) {
+		build_machine(&machine);
+		EXPECT_TRUE(!look_for_table("MCFG"));
+		walk_dsdt(&w);
+		EXPECT_EQ(w.devices, 2 + 3 + machine.virtio);
+		EXPECT_EQ(w.names, 2 * 2 + 3 + 3 + 3 + 1 + 3 * machine.virtio);
+		EXPECT_EQ(w.gsis, machine.virtio);
+		EXPECT_EQ(w.nr_ports, 3u);
+		EXPECT_EQ(w.window[0] | w.routes, 0u);
+	}
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, &machine), 0u);
 }
 
 /* Lengths on both sides of where their encoding grows */
@@ -400,6 +449,7 @@ TEST(block_lengths)
 
 TEST(too_little_room)
 {
+	struct acpi_machine machine = { .cpus = 3, .pci = true };
 	size_t room, whole;
 
 	build(3);
@@ -407,24 +457,23 @@ TEST(too_little_room)
 	for (room = 0; room < whole; room++) {
 		uint8_t *exact = calloc(1, room ? room : 1);
 
-		ASSERT_EQ(acpi_build(exact, room, BASE, 3), 0u);
+		ASSERT_EQ(acpi_build(exact, room, BASE, &machine), 0u);
 		free(exact);
 	}
-	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, 0), 0u);
-	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, ACPI_MAX_CPUS + 1), 0u);
-	EXPECT_EQ(acpi_build(tables, sizeof(tables), 0xfffff000, 1), 0u);
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), 0xfffff000, &machine), 0u);
+	machine.cpus = 0;
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, &machine), 0u);
+	machine.cpus = ACPI_MAX_CPUS + 1;
+	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, &machine), 0u);
 }
 
-TEST(iasl_takes_it)
+static void try_iasl(void)
 {
 	char dir[] = "/tmp/acpi-test.XXXXXX", cmd[512];
 	const uint8_t *p;
 	FILE *f;
 
-	if (system("iasl -v > /dev/null 2>&1"))
-		SKIP("iasl is not installed");
 	ASSERT_TRUE(mkdtemp(dir));
-	build(5);
 	p = table_at(le(find_table("FACP") + 40, 4), "DSDT");
 	snprintf(cmd, sizeof(cmd), "%s/d.dat", dir);
 	f = fopen(cmd, "wb");
@@ -437,4 +486,14 @@ TEST(iasl_takes_it)
 	EXPECT_EQ(system(cmd), 0);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
 	EXPECT_EQ(system(cmd), 0);
+}
+
+TEST(iasl_takes_it)
+{
+	if (system("iasl -v > /dev/null 2>&1"))
+		SKIP("iasl is not installed");
+	build(5);
+	try_iasl();
+	build_machine(&(struct acpi_machine){ .cpus = 5, .virtio = 31 });
+	try_iasl();
 }

@@ -145,6 +145,21 @@ TEST(mistakes)
 	EXPECT_EQ(parse_these("x", RUN_HUGETLB, NULL, 'm', "3M", 0), CMD_USAGE);
 }
 
+TEST(no_pci)
+{
+	ASSERT_EQ(parse_these("x", RUN_NO_PCI, NULL, RUN_RNG, NULL, 'a', "quiet xacpi=off", 0), 0);
+	EXPECT_TRUE(r.vm.no_pci);
+	EXPECT_EQ(strcmp(r.append, "quiet xacpi=off"), 0);
+	/* a kernel that is told not to look for them is told where they are */
+	ASSERT_EQ(parse_these("x", RUN_NO_PCI, NULL, RUN_RNG, NULL, RUN_CONSOLE, NULL,
+			      'a', "a  acpi=off b", 0), 0);
+	EXPECT_EQ(strncmp(r.append, "a  acpi=off b virtio_mmio.device=4K@0xd0001000:11 ", 50), 0);
+	EXPECT_EQ(strcmp(r.append + 50, "virtio_mmio.device=4K@0xd0002000:12"), 0);
+	ASSERT_EQ(parse_these("x", RUN_RNG, NULL, 'a', "acpi=off", 0), 0);
+	EXPECT_EQ(strcmp(r.append, "acpi=off"), 0);
+	EXPECT_EQ(parse_these(NULL, RUN_FIRMWARE, "rom", RUN_NO_PCI, NULL, 0), CMD_USAGE);
+}
+
 TEST(networks)
 {
 	ASSERT_EQ(parse_these("x", RUN_NET, NULL, RUN_NET, "tap=a", RUN_NET,

@@ -319,51 +319,6 @@ struct lodge_vm_end {
 	__u32 flags;
 };
 
-/* struct lodge_add_device.id: as virtio numbers devices */
-#define LODGE_DEVICE_NET	1
-#define LODGE_DEVICE_BLOCK	2
-#define LODGE_DEVICE_CONSOLE	3	/* one at most; LODGE_CONSOLE_VIRTIO */
-#define LODGE_DEVICE_RNG	4
-#define LODGE_DEVICE_BALLOON	5	/* one at most */
-
-/* struct lodge_add_device.flags */
-#define LODGE_DEVICE_READONLY	(1U << 0)	/* block: the guest cannot write */
-
-#define LODGE_SERIAL_LEN	20
-#define LODGE_MAX_QUEUES	16
-
-/**
- * struct lodge_add_device - LODGE_VM_ADD_DEVICE; returns the PCI device number
- * @size: sizeof(struct lodge_add_device)
- * @id: LODGE_DEVICE_*
- * @flags: LODGE_DEVICE_*, those of this kind
- * @slot: PCI device number, 1 to 31, or 0 for the first free one
- * @fd: what is behind it: block: a block device or file; net: a tap, open for reading and
- *	writing, with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR and TUNSETVNETHDRSZ 12; -1 for kinds that
- *	have nothing
- * @queues: how many that carry requests, LODGE_MAX_QUEUES at most; 0: one
- * @mac: net: the guest's address, one is made up if it is zero
- * @mtu: net: bytes, 68 at least, that the guest is told of; 0: it is not
- * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
- * @pad2: zero
- *
- * With LODGE_VM_PCI only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
- * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
- * may be closed after the call.
- */
-struct lodge_add_device {
-	__u32 size;
-	__u32 id;
-	__u32 flags;
-	__u32 slot;
-	__s32 fd;
-	__u32 queues;
-	__u8 mac[6];
-	__u16 mtu;
-	__u8 serial[LODGE_SERIAL_LEN];
-	__u32 pad2;
-};
-
 #define LODGE_FILE_NAME_LEN	56
 #define LODGE_FILE_MAX		(256U << 10)
 
@@ -789,6 +744,7 @@ struct lodge_stats {
 	__u64 values;
 };
 
+#include <linux/lodge_device.h>
 #include <linux/lodge_run.h>
 
 #endif /* _UAPI_LINUX_LODGE_H */
