@@ -17,7 +17,6 @@
 #define FADT_SIZE	276
 #define FACS_SIZE	64
 #define MCFG_SIZE	60
-#define RSDP_SIZE	36
 #define MAX_TABLES	8	/* that the roots list */
 
 /* FADT.Flags (table 5.10) */
@@ -440,16 +439,16 @@ static void put_rsdp(uint8_t *p, uint32_t rsdt, uint32_t xsdt)
 	memcpy(p + 9, "LODGE ", 6);
 	p[15] = 2;
 	put(p + 16, rsdt, 4);
-	put(p + 20, RSDP_SIZE, 4);
+	put(p + 20, ACPI_RSDP_SIZE, 4);
 	put(p + 24, xsdt, 8);
 	checksum(p, 20, 8);
-	checksum(p, RSDP_SIZE, 32);
+	checksum(p, ACPI_RSDP_SIZE, 32);
 }
 
 size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, const struct acpi_machine *machine)
 {
 	struct tables t = { .buf = buf, .room = room, .base = base };
-	uint8_t *rsdp = take(&t, RSDP_SIZE, 16);
+	uint8_t *rsdp = take(&t, ACPI_RSDP_SIZE, 16);
 	uint32_t facs, dsdt, rsdt, xsdt;
 
 	if (!machine->cpus || machine->cpus > ACPI_MAX_CPUS ||

@@ -28,6 +28,7 @@
 #define ACPI_PCI_DEVICES	32
 #define ACPI_PCI_GSI		16		/* INTA of device n: this + n % ACPI_PCI_LINES */
 #define ACPI_PCI_LINES		8
+#define ACPI_RSDP_SIZE		36	/* the root pointer's (ACPI 6.5, 5.2.5.3) */
 #define ACPI_MAX_CPUS		254	/* IDs of 8 bits: beyond them x2APIC entries are wanted */
 
 /**

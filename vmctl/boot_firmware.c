@@ -11,7 +11,6 @@
 #define ROM_MAX		(16ULL << 20)	/* below it are the interrupt controllers */
 #define ROM_LOW_MAX	0x40000		/* of a firmware's end that is also below 1 MiB */
 #define TABLES		0x10000		/* bytes below the end of low memory */
-#define RSDP_SIZE	36
 
 /* The commands of "etc/table-loader"; of which one is enough */
 #define LOADER_ALLOCATE	1
@@ -68,7 +67,7 @@ static int add_tables(struct boot *b, uint64_t base, unsigned int cpus)
 
 	if (!p || !acpi_build(p, TABLES, base, &machine))
 		return boot_error(b, "the ACPI tables do not fit");
-	return add_file(b, "etc/acpi/rsdp", p, RSDP_SIZE) ||
+	return add_file(b, "etc/acpi/rsdp", p, ACPI_RSDP_SIZE) ||
 	       add_file(b, "etc/table-loader", &loader, sizeof(loader));
 }
 
