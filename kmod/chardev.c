@@ -25,7 +25,6 @@
 #include "registry.h"
 #include "state.h"
 #include "virtio/balloon.h"
-#include "virtio/console.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -280,22 +279,6 @@ static void put_vm(void *owner)
 	lodge_vm_put(owner);
 }
 
-/* NULL if there is no such console */
-static struct lodge_console *find_console(struct lodge_vm *vm, u32 which)
-{
-	struct lodge_virtio *dev;
-
-	switch (which) {
-	case LODGE_CONSOLE_SERIAL:
-		return &vm->machine->serial;
-	case LODGE_CONSOLE_DEBUG:
-		return &vm->machine->debug;
-	default:
-		dev = lodge_virtio_only(&vm->machine->virtio.console);
-		return dev ? lodge_virtio_console_of(dev) : NULL;
-	}
-}
-
 static long vm_console(void *object, void *arg)
 {
 	const struct lodge_open_console *a = arg;
@@ -307,7 +290,7 @@ static long vm_console(void *object, void *arg)
 		return -ENODEV;
 	if (a->which > LODGE_CONSOLE_VIRTIO || a->flags || a->pad)
 		return -EINVAL;
-	con = find_console(vm, a->which);
+	con = lodge_vm_console(vm, a->which);
 	if (!con)
 		return -ENODEV;
 	lodge_vm_get(vm);

@@ -272,7 +272,7 @@ static const struct nla_policy stats_policy[] = {
 
 static const struct nla_policy console_policy[] = {
 	[LODGE_A_CONSOLE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
-	[LODGE_A_CONSOLE_WHICH] = NLA_POLICY_MAX(NLA_U32, LODGE_CONSOLE_DEBUG),
+	[LODGE_A_CONSOLE_WHICH] = NLA_POLICY_MAX(NLA_U32, LODGE_CONSOLE_VIRTIO),
 	[LODGE_A_CONSOLE_POSITION] = { .type = NLA_U32 },
 };
 

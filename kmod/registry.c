@@ -58,7 +58,8 @@ static void free_record(struct kref *ref)
 
 	put_pid(r->pid);
 	put_user_ns(r->user_ns);
-	kvfree(r->console);
+	kvfree(r->serial.bytes);
+	kvfree(r->virtio.bytes);
 	kfree_rcu(r, rcu);
 }
 
@@ -143,9 +144,10 @@ static void revive(struct lodge_record *r)
 	r->signal = 0;
 	r->ended = 0;
 	r->started = false;
-	kvfree(r->console);
-	r->console = NULL;
-	r->console_len = 0;
+	kvfree(r->serial.bytes);
+	kvfree(r->virtio.bytes);
+	r->serial = (struct lodge_saved){ .len = 0 };
+	r->virtio = (struct lodge_saved){ .len = 0 };
 }
 
 static struct lodge_record *create(const struct lodge_vm *vm)
@@ -205,14 +207,13 @@ out:
 }
 
 /* Without memory for it the record has no console: no reason to keep a VM from ending */
-static void save_console(struct lodge_record *r, struct lodge_vm *vm)
+static void save_console(struct lodge_saved *saved, struct lodge_console *con)
 {
-	if (!vm->machine)
+	if (!con)
 		return;
-	r->console = lodge_alloc_large(LODGE_CONSOLE_OUT_SIZE, GFP_KERNEL_ACCOUNT);
-	if (r->console)
-		r->console_len = lodge_console_last(&vm->machine->serial, r->console,
-						    &r->console_end);
+	saved->bytes = lodge_alloc_large(LODGE_CONSOLE_OUT_SIZE, GFP_KERNEL_ACCOUNT);
+	if (saved->bytes)
+		saved->len = lodge_console_last(con, saved->bytes, &saved->end);
 }
 
 /* How it ended, and whether there is to be a record of it */
@@ -245,8 +246,10 @@ void lodge_registry_remove(struct lodge_vm *vm)
 	r->vcpus = hweight64(vm->vcpu_ids);
 	r->memory = lodge_vm_memory(vm);
 	r->ended = ktime_get_real_ns();
-	if (keep)
-		save_console(r, vm);
+	if (keep) {
+		save_console(&r->serial, lodge_vm_console(vm, LODGE_CONSOLE_SERIAL));
+		save_console(&r->virtio, lodge_vm_console(vm, LODGE_CONSOLE_VIRTIO));
+	}
 	r->vm = NULL;
 	if (!restarts(r)) {
 		put_pid(r->pid);
@@ -464,28 +467,31 @@ void lodge_registry_stats(struct lodge_record *record, u64 *sum)
  * @buf: LODGE_CONSOLE_OUT_SIZE bytes
  * @end: bytes ever written, modulo 2^32
  *
- * Return: bytes at @buf; none of a VM without a machine, and of the debug console of one
+ * Return: bytes at @buf; none of a VM without such a console, and of the debug console of one
  * that has ended.
  */
 u32 lodge_registry_console(struct lodge_record *record, unsigned int which, u8 *buf, u32 *end)
 {
+	const struct lodge_saved *saved = which == LODGE_CONSOLE_SERIAL ? &record->serial :
+									  &record->virtio;
+	struct lodge_console *con;
 	struct lodge_vm *vm;
 	u32 len = 0;
 
 	*end = 0;
 	mutex_lock(&lock);
 	vm = get_vm(record);
-	if (!vm && record->console && which == LODGE_CONSOLE_SERIAL) {
-		len = record->console_len;
-		*end = record->console_end;
-		memcpy(buf, record->console, len);
+	if (!vm && saved->bytes && which != LODGE_CONSOLE_DEBUG) {
+		len = saved->len;
+		*end = saved->end;
+		memcpy(buf, saved->bytes, len);
 	}
 	mutex_unlock(&lock);
 	if (!vm)
 		return len;
-	if (vm->machine)
-		len = lodge_console_last(which == LODGE_CONSOLE_SERIAL ? &vm->machine->serial :
-					 &vm->machine->debug, buf, end);
+	con = lodge_vm_console(vm, which);
+	if (con)
+		len = lodge_console_last(con, buf, end);
 	lodge_vm_put(vm);
 	return len;
 }

@@ -19,6 +19,18 @@ struct sk_buff;
 struct user_namespace;
 
 /**
+ * struct lodge_saved - the last of a console of a VM that has ended
+ * @bytes: they, or NULL; kvfree()
+ * @len: how many
+ * @end: bytes ever written
+ */
+struct lodge_saved {
+	void *bytes;
+	u32 len;
+	u32 end;
+};
+
+/**
  * struct lodge_record - a VM as others see it, which outlives it
  * @ref: one of the registry's, one for each who looks at it
  * @rcu: to free it
@@ -39,9 +51,8 @@ struct user_namespace;
  * @vcpus: how many it had at its end [L]
  * @memory: bytes in slots at its end [L]
  * @stats: counters of vCPUs that have gone; lodge_vm.lock while there is a VM, else [L]
- * @console: the last of the serial console of a VM that has ended, or NULL; kvfree() [L]
- * @console_len: bytes of it [L]
- * @console_end: bytes ever written [L]
+ * @serial: the last of the serial console of a VM that has ended [L]
+ * @virtio: likewise of its virtio console [L]
  * @writer: socket that has the console's input, or 0 [L]
  * @writer_net: network namespace of the same, for comparison [L]
  *
@@ -67,9 +78,8 @@ struct lodge_record {
 	u32 vcpus;
 	u64 memory;
 	u64 stats[LODGE_NR_STATS];
-	void *console;
-	u32 console_len;
-	u32 console_end;
+	struct lodge_saved serial;
+	struct lodge_saved virtio;
 	u32 writer;
 	const struct net *writer_net;
 };

@@ -24,6 +24,7 @@
 #include "mmu/slots.h"
 #include "registry.h"
 #include "virtio/add.h"
+#include "virtio/console.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -231,6 +232,30 @@ int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg);
 	mutex_unlock(&vm->lock);
 	return ret;
+}
+
+/**
+ * lodge_vm_console - a console of a VM
+ * @vm: with a reference, or on its way out with its devices still there
+ * @which: LODGE_CONSOLE_*
+ *
+ * Return: the console, which lives as long as the VM's devices, or NULL if there is none.
+ */
+struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which)
+{
+	struct lodge_virtio *dev;
+
+	if (!vm->machine)
+		return NULL;
+	switch (which) {
+	case LODGE_CONSOLE_SERIAL:
+		return &vm->machine->serial;
+	case LODGE_CONSOLE_DEBUG:
+		return &vm->machine->debug;
+	default:
+		dev = lodge_virtio_only(&vm->machine->virtio.console);
+		return dev ? lodge_virtio_console_of(dev) : NULL;
+	}
 }
 
 /**

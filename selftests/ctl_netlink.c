@@ -266,7 +266,7 @@ TEST(bad_requests_for_parts)
 	refused(EINVAL, "a dump is of all there are", LODGE_A_STATS_VCPU);
 	genl_begin(&g, LODGE_CMD_CONSOLE_GET, 0);
 	genl_put_u32(&g, LODGE_A_CONSOLE_VM, number);
-	genl_put_u32(&g, LODGE_A_CONSOLE_WHICH, 2);
+	genl_put_u32(&g, LODGE_A_CONSOLE_WHICH, 3);
 	refused(ERANGE, "out of range", LODGE_A_CONSOLE_WHICH);
 	genl_begin(&g, LODGE_CMD_CAPS_GET, 0);
 	genl_put_u32(&g, 1, 1);

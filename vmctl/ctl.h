@@ -13,6 +13,7 @@
 /* Options without a letter are numbered from here */
 enum ctl_option {
 	CTL_DEBUG = 256,
+	CTL_HVC,
 };
 
 const char *ctl_state(const struct nl_vm *vm);

@@ -46,6 +46,7 @@ static const struct cmd_opt list_opts[] = {
 static const struct cmd_opt log_opts[] = {
 	{ 'f', "follow", NULL, "go on until the VM ends" },
 	{ CTL_DEBUG, "debugcon", NULL, "what went to port 0xe9, instead of the serial port" },
+	{ CTL_HVC, "hvc", NULL, "what went to the virtio console, hvc0, of run --console" },
 	{ 0 }
 };
 

@@ -85,7 +85,8 @@ int cmd_events(const struct cmd_args *args)
 static int log_one(const struct cmd_args *args, const struct nl_vm *vm)
 {
 	unsigned int which = ctl_option(args, CTL_DEBUG) ? LODGE_CONSOLE_DEBUG :
-							   LODGE_CONSOLE_SERIAL;
+			     ctl_option(args, CTL_HVC) ? LODGE_CONSOLE_VIRTIO :
+							 LODGE_CONSOLE_SERIAL;
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
 	bool follow = ctl_option(args, 'f'), again = false;
 	char buf[NL_CONSOLE_MAX];
