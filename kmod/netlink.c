@@ -13,6 +13,7 @@
 #include <net/sock.h>
 
 #include "compat.h"
+#include "dev/pci.h"
 #include "netlink.h"
 #include "vcpu.h"
 
@@ -193,6 +194,8 @@ int lodge_netlink_dump_start_vm(struct netlink_callback *cb)
 
 	BUILD_BUG_ON((int)LODGE_A_VCPU_VM != (int)LODGE_A_STATS_VM ||
 		     (int)LODGE_A_VCPU_VM != (int)LODGE_A_MEMORY_VM ||
+		     (int)LODGE_A_VCPU_VM != (int)LODGE_A_DEVICE_VM ||
+		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_DEVICE_SLOT ||
 		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_STATS_VCPU ||
 		     (int)LODGE_A_VCPU_ID != (int)LODGE_A_MEMORY_ADDRESS);
 	if (attrs[LODGE_A_VCPU_ID]) {
@@ -302,6 +305,21 @@ static const struct nla_policy balloon_set_policy[] = {
 	[LODGE_A_BALLOON_TARGET] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy device_policy[] = {
+	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_DEVICE_SLOT] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_PCI_SLOTS - 1),
+};
+
+static const struct nla_policy device_set_policy[] = {
+	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_DEVICE_SLOT] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_PCI_SLOTS - 1),
+	[LODGE_A_DEVICE_LINK] = NLA_POLICY_MAX(NLA_U32, 1),
+	[LODGE_A_DEVICE_SIZE] = NLA_POLICY_MIN(NLA_U64, 512),
+	[LODGE_A_DEVICE_RESCAN] = { .type = NLA_FLAG },
+	[LODGE_A_DEVICE_MAX_REQUESTS] = { .type = NLA_U64 },
+	[LODGE_A_DEVICE_MAX_BYTES] = { .type = NLA_U64 },
+};
+
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
 
 static const struct genl_ops ops[] = {
@@ -336,6 +354,15 @@ static const struct genl_ops ops[] = {
 	{
 		.cmd = LODGE_CMD_BALLOON_SET, POLICY(balloon_set_policy),
 		.doit = lodge_netlink_balloon_set,
+	},
+	{
+		.cmd = LODGE_CMD_DEVICE_GET, POLICY(device_policy),
+		.doit = lodge_netlink_device_get,
+		.start = lodge_netlink_dump_start_vm, .dumpit = lodge_netlink_device_dump,
+	},
+	{
+		.cmd = LODGE_CMD_DEVICE_SET, POLICY(device_set_policy),
+		.doit = lodge_netlink_device_set,
 	},
 };
 

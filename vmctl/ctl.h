@@ -14,6 +14,7 @@
 enum ctl_option {
 	CTL_DEBUG = 256,
 	CTL_HVC,
+	CTL_SHRINK, CTL_BPS, CTL_IOPS,
 };
 
 const char *ctl_state(const struct nl_vm *vm);

@@ -11,6 +11,7 @@
 
 #include "counter.h"
 #include "ctl.h"
+#include "device.h"
 #include "json.h"
 #include "table.h"
 
@@ -252,6 +253,18 @@ int cmd_info(const struct cmd_args *args)
 
 /* ---- stat ---------------------------------------------------------------- */
 
+/**
+ * struct devices - a VM's, now and when they were looked at before
+ * @now: or NULL
+ * @n: how many
+ * @before: or NULL
+ */
+struct devices {
+	struct nl_device *now;
+	unsigned int n;
+	struct nl_device *before;
+};
+
 /* The difference to what was there before, which is brought up to date */
 static int take_stats(const struct nl_vm *vm, uint64_t *before, uint64_t *grown)
 {
@@ -266,10 +279,32 @@ static int take_stats(const struct nl_vm *vm, uint64_t *before, uint64_t *grown)
 	return error;
 }
 
-static void stat_json(const struct nl_vm *vm, const uint64_t *values)
+/* Devices do not come or go while the VM lives; what is made again begins anew */
+static void take_devices(const struct nl_vm *vm, struct devices *d)
 {
+	unsigned int n = d->n;
+
+	free(d->before);
+	d->before = d->now;
+	if (nl_devices(vm->number, &d->now, &d->n) || (d->before && n != d->n)) {
+		free(d->before);
+		d->before = NULL;
+	}
+}
+
+static uint64_t grown_of(const struct devices *d, unsigned int device, unsigned int i)
+{
+	unsigned int attr = LODGE_A_DEVICE_IN + i;
+	uint64_t now = d->now[device].value[attr];
+
+	return d->before ? now - d->before[device].value[attr] : now;
+}
+
+static void stat_json(const struct nl_vm *vm, const uint64_t *values, const struct devices *d)
+{
+	char name[DEVICE_NAME];
 	struct json j;
-	unsigned int i;
+	unsigned int i, k;
 
 	json_init(&j, stdout);
 	json_object(&j, NULL);
@@ -279,10 +314,37 @@ static void stat_json(const struct nl_vm *vm, const uint64_t *values)
 	for (i = 0; i < LODGE_NR_STATS; i++)
 		json_number(&j, counter_key(i), values[i]);
 	json_end(&j);
+	json_object(&j, "devices");
+	for (k = 0; k < d->n; k++) {
+		json_object(&j, device_name(&d->now[k], d->now, name));
+		for (i = 0; i < DEVICE_COUNTS; i++)
+			json_number(&j, device_count(i), grown_of(d, k, i));
+		json_end(&j);
+	}
+	json_end(&j);
 	json_end(&j);
 }
 
-static void stat_text(const uint64_t *values)
+static void stat_devices(const struct devices *d, bool people)
+{
+	char name[DEVICE_NAME], text[64];
+	unsigned int i, k;
+
+	for (k = 0; k < d->n; k++) {
+		device_name(&d->now[k], d->now, name);
+		for (i = 0; i < DEVICE_COUNTS; i++) {
+			unsigned long long value = grown_of(d, k, i);
+
+			snprintf(text, sizeof(text), "%s.%s", name, device_count(i));
+			if (!people)
+				printf("%s\t%llu\n", text, value);
+			else if (value)
+				printf("%-28s %14llu\n", text, value);
+		}
+	}
+}
+
+static void stat_text(const uint64_t *values, const struct devices *d)
 {
 	bool people = isatty(STDOUT_FILENO);
 	unsigned int i;
@@ -292,6 +354,7 @@ static void stat_text(const uint64_t *values)
 			printf("%s\t%llu\n", counter_key(i), (unsigned long long)values[i]);
 		else if (values[i])
 			printf("%-28s %14llu\n", counter_text(i), (unsigned long long)values[i]);
+	stat_devices(d, people);
 }
 
 static void sleep_seconds(double s)
@@ -301,24 +364,22 @@ static void sleep_seconds(double s)
 	nanosleep(&t, NULL);
 }
 
-static int stat_one(const struct cmd_args *args, const struct nl_vm *vm)
+/* Until it is enough; what there is of @d is the caller's to free */
+static int stat_again(const struct cmd_args *args, const struct nl_vm *vm, unsigned long left,
+		      double seconds, struct devices *d)
 {
-	const char *interval = ctl_option(args, 'i'), *count = ctl_option(args, 'c');
 	uint64_t before[LODGE_NR_STATS] = { 0 }, grown[LODGE_NR_STATS];
-	double seconds = interval ? ctl_seconds(interval) : 0;
-	unsigned long left = count ? strtoul(count, NULL, 10) : interval ? -1UL : 1;
 	int error;
 
-	if ((interval && !seconds) || (count && !left))
-		return cmd_error(CMD_USAGE, "stat --interval takes seconds, --count a number");
 	for (;;) {
 		error = take_stats(vm, before, grown);
 		if (error)
 			return ctl_fail(error, vm->name);
+		take_devices(vm, d);
 		if (args->json)
-			stat_json(vm, grown);
+			stat_json(vm, grown, d);
 		else
-			stat_text(grown);
+			stat_text(grown, d);
 		if (!--left)
 			return CMD_OK;
 		if (!args->json)
@@ -326,6 +387,22 @@ static int stat_one(const struct cmd_args *args, const struct nl_vm *vm)
 		fflush(stdout);
 		sleep_seconds(seconds ? seconds : 1);
 	}
+}
+
+static int stat_one(const struct cmd_args *args, const struct nl_vm *vm)
+{
+	const char *interval = ctl_option(args, 'i'), *count = ctl_option(args, 'c');
+	double seconds = interval ? ctl_seconds(interval) : 0;
+	unsigned long left = count ? strtoul(count, NULL, 10) : interval ? -1UL : 1;
+	struct devices d = { 0 };
+	int status;
+
+	if ((interval && !seconds) || (count && !left))
+		return cmd_error(CMD_USAGE, "stat --interval takes seconds, --count a number");
+	status = stat_again(args, vm, left, seconds, &d);
+	free(d.now);
+	free(d.before);
+	return status;
 }
 
 int cmd_stat(const struct cmd_args *args)

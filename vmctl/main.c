@@ -50,6 +50,24 @@ static const struct cmd_opt log_opts[] = {
 	{ 0 }
 };
 
+static const struct cmd_opt limit_opts[] = {
+	{ CTL_BPS, "bps", "SIZE", "bytes a second, as 10M, or \"none\"" },
+	{ CTL_IOPS, "iops", "N", "requests or frames a second, or \"none\"" },
+	{ 'j', "json", NULL, "print the device as JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt resize_opts[] = {
+	{ CTL_SHRINK, "shrink", NULL, "also if it becomes smaller, and what lies beyond is lost" },
+	{ 'j', "json", NULL, "print the device as JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt device_opts[] = {
+	{ 'j', "json", NULL, "print the device as JSON" },
+	{ 0 }
+};
+
 static const struct cmd_opt mem_opts[] = {
 	{ 'b', "binary", NULL, "the bytes as they are" },
 	{ 0 }
@@ -173,6 +191,21 @@ static const char trace_more[] =
 	"VM is its name or number.  EVENTs are of: entry, exit, inject, fault, kick, irq, msi;\n"
 	"without any, all.  Ctrl-c ends it.  For root.\n";
 
+#define DEVICE_TEXT	"a device is named as vmctl devices has it, by its PCI number, or\n" \
+			"by what is behind it.\n"
+
+static const char resize_more[] =
+	"VM is its name or number; " DEVICE_TEXT
+	"The file behind the disk gets SIZE, as 4G; without SIZE the disk gets the size that its file\n"
+	"or block device has now.  The guest is told.\n";
+
+static const char link_more[] =
+	"VM is its name or number; " DEVICE_TEXT "Without a cable all frames are lost.\n";
+
+static const char limit_more[] =
+	"VM is its name or number; " DEVICE_TEXT
+	"A network device has the limit in each direction.  What is not given stays as it is.\n";
+
 static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
 	"status is the guest's, as vmctl run has it.\n";
@@ -218,6 +251,14 @@ const struct cmd cmds[] = {
 	  cmd_dump },
 	{ "balloon", "VM [SIZE]", "have a guest make do with less memory, or tell what it has",
 	  json_opts, 2, balloon_more, cmd_balloon },
+	{ "devices", "VM ...", "tell of a VM's disks, network and other virtio devices", json_opts,
+	  MAX_VMS, vm_more, cmd_devices },
+	{ "resize", "VM DISK [SIZE]", "give a disk another size", resize_opts, 3, resize_more,
+	  cmd_resize },
+	{ "link", "VM NIC up|down", "put in or take out a network device's cable", device_opts, 3,
+	  link_more, cmd_link },
+	{ "limit", "VM DEVICE", "limit how much a disk or network device does a second",
+	  limit_opts, 2, limit_more, cmd_limit },
 	{ "pin", "VM CPU HOST-CPUS", "have a VM's processor run on these of the host's", NULL, 3,
 	  pin_more, cmd_pin },
 	{ "wait", "VM ...", "wait until a VM has ended", wait_opts, MAX_VMS, wait_more, cmd_wait },

@@ -581,6 +581,61 @@ int nl_balloon_set(uint32_t number, uint64_t target)
 	return send_built(msg, msg && !nla_put_u64(msg, LODGE_A_BALLOON_TARGET, target), &r);
 }
 
+static void parse_device(struct nlattr **a, void *item)
+{
+	struct nl_device *d = item;
+	int i;
+
+	for (i = 1; i <= LODGE_A_DEVICE_MAX; i++) {
+		d->has[i] = a[i];
+		if (a[i])
+			d->value[i] = nla_len(a[i]) ? nla_len(a[i]) < 8 ? get_u32(a[i]) :
+				      get_u64(a[i]) : 1;
+	}
+	if (a[LODGE_A_DEVICE_NAME])
+		nla_strlcpy(d->behind, a[LODGE_A_DEVICE_NAME], sizeof(d->behind));
+	if (a[LODGE_A_DEVICE_SERIAL])
+		nla_strlcpy(d->serial, a[LODGE_A_DEVICE_SERIAL], sizeof(d->serial));
+	if (a[LODGE_A_DEVICE_MAC])
+		nla_memcpy(d->mac, a[LODGE_A_DEVICE_MAC], sizeof(d->mac));
+}
+
+int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n)
+{
+	struct list l = { .size = sizeof(struct nl_device), .parse = parse_device };
+	int err = dump(LODGE_CMD_DEVICE_GET, number, &l);
+
+	_Static_assert(LODGE_A_DEVICE_MAX <= ATTR_MAX, "attributes");
+	*list = l.items;
+	*n = err ? 0 : l.n;
+	return err;
+}
+
+static int put_setting(struct nl_msg *msg, int attr, uint64_t value)
+{
+	switch (attr) {
+	case LODGE_A_DEVICE_RESCAN:
+		return nla_put_flag(msg, attr);
+	case LODGE_A_DEVICE_LINK:
+		return nla_put_u32(msg, attr, value);
+	default:
+		return nla_put_u64(msg, attr, value);
+	}
+}
+
+int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
+{
+	struct request r = { 0 };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_DEVICE_SET, NLM_F_ACK, number);
+	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
+			  !put_setting(msg, attr, value), &r);
+}
+
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs)
 {
 	struct wanted wanted[] = {

@@ -125,6 +125,30 @@ struct nl_balloon {
 int nl_balloon(uint32_t number, struct nl_balloon *balloon);
 int nl_balloon_set(uint32_t number, uint64_t target);
 
+#define NL_DEVICE_NAME	1024
+#define NL_DEVICE_SERIAL 20
+
+/**
+ * struct nl_device - a virtio device
+ * @value: numbers, by LODGE_A_DEVICE_*; of a flag 1
+ * @has: which attributes there are
+ * @behind: name of the file or tap behind it, or empty
+ * @serial: of a disk, may be empty
+ * @mac: of a NIC
+ */
+struct nl_device {
+	uint64_t value[LODGE_A_DEVICE_MAX + 1];
+	bool has[LODGE_A_DEVICE_MAX + 1];
+	char behind[NL_DEVICE_NAME];
+	char serial[NL_DEVICE_SERIAL + 1];
+	uint8_t mac[6];
+};
+
+/* Those of a VM, by slot; the caller frees @list */
+int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n);
+/* One of LODGE_A_DEVICE_* that can be asked for; a flag has no @value */
+int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value);
+
 /* Registers of a vCPU of a VM that is paused */
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs);
 

@@ -136,3 +136,20 @@ int nl_balloon_set(uint32_t number, uint64_t target)
 	(void)target;
 	return -EOPNOTSUPP;
 }
+
+int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n)
+{
+	(void)number;
+	*list = NULL;
+	*n = 0;
+	return -EOPNOTSUPP;
+}
+
+int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
+{
+	(void)number;
+	(void)slot;
+	(void)attr;
+	(void)value;
+	return -EOPNOTSUPP;
+}

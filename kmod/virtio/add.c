@@ -145,7 +145,7 @@ static int choose_slot(const struct lodge_virtio_set *set, u32 wanted)
 	return taken ? -EEXIST : wanted;
 }
 
-/* @only: where others find it, or NULL */
+/* @only: where others find it besides, or NULL */
 static int put_on_bus(struct lodge_virtio_set *set, struct lodge_virtio *dev, unsigned int slot,
 		      struct lodge_virtio **only)
 {
@@ -159,10 +159,12 @@ static int put_on_bus(struct lodge_virtio_set *set, struct lodge_virtio *dev, un
 		lodge_virtio_destroy(dev);
 		return err;
 	}
-	if (!only)
-		return slot;
 	/* complete before it is found; pairs with lodge_virtio_only() */
-	smp_store_release(only, dev);
+	smp_store_release(&set->device[slot], dev);
+	if (only) {
+		/* likewise */
+		smp_store_release(only, dev);
+	}
 	return slot;
 }
 

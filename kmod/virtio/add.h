@@ -3,24 +3,29 @@
 #define LODGE_VIRTIO_ADD_H
 
 #include <asm/barrier.h>
+#include <linux/nospec.h>
+
+#include "../dev/pci.h"
 
 #include "mmio.h"
 
 struct lodge_add_device;
 struct lodge_mem;
-struct lodge_pci;
 struct lodge_virtio;
 
 /**
  * struct lodge_virtio_set - the virtio devices of a VM
  * @pci: bus that they are on, NULL in a VM without
  * @mmio: they, in a VM without PCI
- * @balloon: one that others look for, or NULL; set once, while others look
+ * @device: that others look for, by PCI device number or place, or NULL; each set once, while
+ *	others look
+ * @balloon: likewise
  * @console: likewise
  */
 struct lodge_virtio_set {
 	struct lodge_pci *pci;
 	struct lodge_mmio mmio;
+	struct lodge_virtio *device[LODGE_PCI_SLOTS];
 	struct lodge_virtio *balloon;
 	struct lodge_virtio *console;
 };
@@ -38,6 +43,20 @@ static inline struct lodge_virtio *lodge_virtio_only(struct lodge_virtio **place
 {
 	/* pairs with put_on_bus() */
 	return smp_load_acquire(place);
+}
+
+/**
+ * lodge_virtio_at - a device by its number
+ * @set: of a VM
+ * @slot: PCI device number, anybody's choice
+ *
+ * Return: the device, which lives as long as the VM, or NULL.
+ */
+static inline struct lodge_virtio *lodge_virtio_at(struct lodge_virtio_set *set, unsigned int slot)
+{
+	if (slot >= LODGE_PCI_SLOTS)
+		return NULL;
+	return lodge_virtio_only(&set->device[array_index_nospec(slot, LODGE_PCI_SLOTS)]);
 }
 
 #endif /* LODGE_VIRTIO_ADD_H */

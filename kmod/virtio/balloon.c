@@ -192,6 +192,7 @@ static int finish(struct balloon *b)
 
 	b->busy = false;
 	__set_bit(b->queue, &b->owed);
+	lodge_virtio_count(&b->dev, LODGE_VIRTIO_OTHER, 1);
 	return lodge_vq_push(vq, &b->chain, 0);
 }
 
@@ -245,6 +246,7 @@ static int take_back(struct balloon *b, unsigned int queue)
 		ret = lodge_vq_pop(vq, &b->other);
 		if (ret == 1) {
 			__set_bit(queue, &b->owed);
+			lodge_virtio_count(&b->dev, LODGE_VIRTIO_OTHER, 1);
 			ret = lodge_vq_push(vq, &b->other, 0) ?: 1;
 		}
 	}

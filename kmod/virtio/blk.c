@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/log2.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/uio.h>
 #include <linux/virtio_ids.h>
@@ -69,6 +70,23 @@ static void put_request(struct lodge_blk_request *r)
 	llist_add(&r->node, &r->blk->queue[r->queue].free);
 }
 
+static void account(const struct lodge_blk_request *r)
+{
+	struct lodge_virtio *dev = &r->blk->dev;
+
+	if (r->status != VIRTIO_BLK_S_OK) {
+		lodge_virtio_count(dev, LODGE_VIRTIO_ERRORS, 1);
+	} else if (r->type == VIRTIO_BLK_T_IN) {
+		lodge_virtio_count(dev, LODGE_VIRTIO_IN, 1);
+		lodge_virtio_count(dev, LODGE_VIRTIO_IN_BYTES, r->done);
+	} else if (r->type == VIRTIO_BLK_T_OUT) {
+		lodge_virtio_count(dev, LODGE_VIRTIO_OUT, 1);
+		lodge_virtio_count(dev, LODGE_VIRTIO_OUT_BYTES, r->done);
+	} else {
+		lodge_virtio_count(dev, LODGE_VIRTIO_OTHER, 1);
+	}
+}
+
 /* Status and used ring. Return: 0, or negative with the queue broken. */
 static int finish(struct lodge_blk_request *r)
 {
@@ -76,6 +94,7 @@ static int finish(struct lodge_blk_request *r)
 	unsigned int last = c->nr_out + c->nr_in - 1;
 	struct lodge_vq *vq = vq_of(r);
 
+	account(r);
 	if (r->type == VIRTIO_BLK_T_IN) {
 		r->got = r->done;
 		lodge_vq_written(vq, c, c->in_len);
@@ -147,13 +166,17 @@ static bool parse(struct lodge_blk_request *r)
 /* Return: true if the request is done. */
 static bool begin(struct lodge_blk_request *r)
 {
+	bool io;
+
 	r->type = VIRTIO_BLK_T_FLUSH;
 	r->len = 0;
 	r->done = 0;
 	r->got = 0;
 	r->status = VIRTIO_BLK_S_IOERR;
 	r->buffered = false;
-	if (!parse(r))
+	io = parse(r);
+	lodge_limit_charge(&r->blk->limit, io ? r->len : 0);
+	if (!io)
 		return true;
 	r->blk->flight++;
 	if (!lodge_blk_io_start(r))
@@ -187,6 +210,8 @@ static int take(struct lodge_blk *blk, unsigned int queue, int *pushed)
 	int i, ret;
 
 	for (i = 0; i < BATCH; i++) {
+		if (lodge_limit_reached(&blk->limit))
+			return 0;
 		r = get_request(blk, queue);
 		/* there is one when one is done: each queue has at least one */
 		if (!r)
@@ -259,6 +284,7 @@ static void stop(struct lodge_virtio *dev)
 	struct lodge_blk *blk = blk_of(dev);
 	unsigned int i;
 
+	lodge_limit_stop(&blk->limit);
 	while (blk->flight) {
 		wait_event_idle(blk->drained, any_done(blk));
 		for (i = 0; i < dev->nr_queues; i++) {
@@ -292,21 +318,90 @@ static void set_capacity_of(struct lodge_blk *blk, u64 sectors)
 	raw_spin_unlock_irqrestore(&blk->dev.lock, flags);
 }
 
+/* What lies beyond is not accessed from now on, but for what is under way; @sizing is held */
+static void tell_size(struct lodge_blk *blk, u64 sectors)
+{
+	if (sectors == READ_ONCE(blk->capacity))
+		return;
+	set_capacity_of(blk, sectors);
+	lodge_virtio_config_changed(&blk->dev);
+}
+
 /**
  * lodge_blk_resize - the image has another size now
  * @dev: from lodge_blk_create()
  *
  * The driver is told of it.  Requests that lie beyond are answered with an error.
+ *
+ * Return: 0 or -EINTR.
  */
-void lodge_blk_resize(struct lodge_virtio *dev)
+int lodge_blk_resize(struct lodge_virtio *dev)
 {
 	struct lodge_blk *blk = blk_of(dev);
-	u64 sectors = sectors_of(blk);
 
-	if (sectors == READ_ONCE(blk->capacity))
-		return;
-	set_capacity_of(blk, sectors);
-	lodge_virtio_config_changed(dev);
+	if (mutex_lock_interruptible(&blk->sizing))
+		return -EINTR;
+	tell_size(blk, sectors_of(blk));
+	mutex_unlock(&blk->sizing);
+	return 0;
+}
+
+/**
+ * lodge_blk_set_size - give the image another size
+ * @dev: from lodge_blk_create()
+ * @bytes: of it; what lies beyond is lost
+ *
+ * It is done with the rights of who opened the image, and the driver is told.
+ *
+ * Return: 0, -EINVAL if the size is no multiple of a sector, -EROFS if the driver may not write,
+ * -ENOTBLK if the image is no regular file, -EINTR, or what vfs_truncate() returned.
+ */
+int lodge_blk_set_size(struct lodge_virtio *dev, u64 bytes)
+{
+	struct lodge_blk *blk = blk_of(dev);
+	const struct cred *cred;
+	int err;
+
+	if (!bytes || bytes % SECTOR_SIZE || bytes > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	if (dev->features & BIT_ULL(VIRTIO_BLK_F_RO))
+		return -EROFS;
+	if (!S_ISREG(blk->inode->i_mode))
+		return -ENOTBLK;
+	if (mutex_lock_interruptible(&blk->sizing))
+		return -EINTR;
+	/* or writes that the driver sends meanwhile make it larger again */
+	if (bytes >> SECTOR_SHIFT < blk->capacity)
+		tell_size(blk, bytes >> SECTOR_SHIFT);
+	cred = override_creds(blk->file->f_cred);
+	err = vfs_truncate(&blk->file->f_path, bytes);
+	revert_creds(cred);
+	tell_size(blk, sectors_of(blk));
+	mutex_unlock(&blk->sizing);
+	return err;
+}
+
+/**
+ * lodge_blk_limit - how much a second at most
+ * @dev: from lodge_blk_create()
+ * @which: as for lodge_limit_ask()
+ * @rate: likewise
+ */
+void lodge_blk_limit(struct lodge_virtio *dev, unsigned int which, u64 rate)
+{
+	lodge_limit_ask(&blk_of(dev)->limit, which, rate);
+}
+
+static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
+{
+	struct lodge_blk *blk = blk_of(dev);
+
+	view->is_disk = true;
+	view->size = READ_ONCE(blk->capacity) << SECTOR_SHIFT;
+	view->read_only = dev->features & BIT_ULL(VIRTIO_BLK_F_RO);
+	memcpy(view->serial, blk->serial, sizeof(view->serial));
+	lodge_virtio_look_file(view, blk->file);
+	lodge_limit_look(&blk->limit, view);
 }
 
 static void fill_config(struct lodge_blk *blk, unsigned int queues)
@@ -369,6 +464,7 @@ static const struct lodge_virtio_ops blk_ops = {
 	.stop = stop,
 	.kick = kick,
 	.read_config = read_config,
+	.look = look,
 	.destroy = destroy,
 };
 
@@ -391,6 +487,8 @@ static int fill(struct lodge_blk *blk, struct file *file, const struct lodge_blk
 	unsigned int i;
 	struct lodge_blk_request *r;
 
+	mutex_init(&blk->sizing);
+	lodge_limit_init(&blk->limit, &blk->dev, GENMASK(config->queues - 1, 0));
 	blk->file = get_file(file);
 	blk->inode = file->f_mapping->host;
 	blk->nowait = true;

@@ -26,6 +26,8 @@ struct lodge_blk_config {
 
 struct lodge_virtio *lodge_blk_create(struct lodge_mem *mem, const char *name,
 				      const struct lodge_blk_config *config);
-void lodge_blk_resize(struct lodge_virtio *dev);
+int lodge_blk_resize(struct lodge_virtio *dev);
+int lodge_blk_set_size(struct lodge_virtio *dev, u64 bytes);
+void lodge_blk_limit(struct lodge_virtio *dev, unsigned int which, u64 rate);
 
 #endif /* LODGE_VIRTIO_BLK_H */

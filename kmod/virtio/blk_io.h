@@ -7,11 +7,13 @@
 
 #include <linux/fs.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/virtio_blk.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "device.h"
+#include "limit.h"
 
 #define LODGE_BLK_MAX_RANGES	16		/* of a discard */
 #define LODGE_BLK_MAX_DISCARD	BIT(21)		/* sectors of a range: 1 GiB */
@@ -76,6 +78,8 @@ struct lodge_blk_queue {
  * @wq: for what sleeps [I]
  * @drained: woken with each request that is done
  * @flight: requests that are handed to I/O or workqueue, and not reaped; the worker's
+ * @limit: of requests; the worker's but for lodge_limit_ask()
+ * @sizing: guards changes of the size
  * @capacity: sectors
  * @nowait: whether it is worth to try a write without sleeping
  * @config: configuration space
@@ -89,6 +93,8 @@ struct lodge_blk {
 	struct workqueue_struct *wq;
 	wait_queue_head_t drained;
 	unsigned int flight;
+	struct lodge_limit limit;
+	struct mutex sizing;
 	u64 capacity;
 	bool nowait;
 	struct virtio_blk_config config;

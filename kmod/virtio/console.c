@@ -82,6 +82,8 @@ static int put_one(struct console *c, struct lodge_vq *vq)
 	if (!put(c))
 		return 0;
 	c->held = false;
+	lodge_virtio_count(&c->dev, LODGE_VIRTIO_OUT, 1);
+	lodge_virtio_count(&c->dev, LODGE_VIRTIO_OUT_BYTES, c->at);
 	return lodge_vq_push(vq, &c->chain, 0) ?: 1;
 }
 
@@ -104,6 +106,8 @@ static int get_one(struct console *c, struct lodge_vq *vq)
 		      buffer->in_len);
 	n = copy_to_iter(bytes, n, &iter);
 	lodge_vq_written(vq, buffer, n);
+	lodge_virtio_count(&c->dev, LODGE_VIRTIO_IN, 1);
+	lodge_virtio_count(&c->dev, LODGE_VIRTIO_IN_BYTES, n);
 	return lodge_vq_push(vq, buffer, n) ?: 1;
 }
 

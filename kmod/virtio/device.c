@@ -9,12 +9,15 @@
 #include <linux/bitops.h>
 #include <linux/cgroup.h>
 #include <linux/completion.h>
+#include <linux/dcache.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/string.h>
 #include <linux/string.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -372,8 +375,10 @@ void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
 void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
 {
 	trace_lodge_kick(dev->mem->vm, dev->ops->id, dev->worker->pid, queue);
-	if (queue < dev->nr_queues && READ_ONCE(dev->live))
-		lodge_virtio_wake(dev, array_index_nospec(queue, LODGE_VIRTIO_QUEUES));
+	if (queue >= dev->nr_queues || !READ_ONCE(dev->live))
+		return;
+	atomic64_inc(&dev->kicks);
+	lodge_virtio_wake(dev, array_index_nospec(queue, LODGE_VIRTIO_QUEUES));
 }
 
 /* ---- interrupts ---------------------------------------------------------- */
@@ -387,14 +392,17 @@ void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
  */
 void lodge_virtio_interrupt(struct lodge_virtio *dev, unsigned int queue)
 {
+	atomic64_inc(&dev->interrupts);
 	dev->interrupt(dev, queue);
 }
 
 /* Not before DRIVER_OK (virtio 1.2, 3.1.1) */
 static void config_interrupt(struct lodge_virtio *dev)
 {
-	if (READ_ONCE(dev->live))
-		dev->interrupt(dev, LODGE_VIRTIO_CONFIG);
+	if (!READ_ONCE(dev->live))
+		return;
+	atomic64_inc(&dev->interrupts);
+	dev->interrupt(dev, LODGE_VIRTIO_CONFIG);
 }
 
 /**
@@ -427,6 +435,53 @@ void lodge_virtio_needs_reset(struct lodge_virtio *dev)
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (!was)
 		config_interrupt(dev);
+}
+
+/* ---- those who look on --------------------------------------------------- */
+
+/**
+ * lodge_virtio_look - what there is to see of a device
+ * @dev: the device; the caller keeps the VM
+ * @view: filled in
+ *
+ * May sleep.
+ */
+void lodge_virtio_look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	memset(view, 0, sizeof(*view));
+	view->offered = dev->features;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	view->status = dev->status;
+	view->accepted = dev->driver_features;
+	for (i = 0; i < dev->nr_queues; i++) {
+		view->queues += !!dev->queue[i].max;
+		view->enabled += dev->queue[i].enabled;
+	}
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	for (i = 0; i < LODGE_VIRTIO_NR_COUNTS; i++)
+		view->count[i] = READ_ONCE(dev->count[i]);
+	view->kicks = atomic64_read(&dev->kicks);
+	view->interrupts = atomic64_read(&dev->interrupts);
+	if (dev->ops->look)
+		dev->ops->look(dev, view);
+}
+
+/**
+ * lodge_virtio_look_file - the name of the file behind a device
+ * @view: gets it, as the calling process would find the file; none if that is too long
+ * @file: the file
+ */
+void lodge_virtio_look_file(struct lodge_virtio_view *view, struct file *file)
+{
+	char *path = d_path(&file->f_path, view->name, sizeof(view->name));
+
+	if (IS_ERR(path))
+		view->name[0] = 0;
+	else
+		memmove(view->name, path, strlen(path) + 1);
 }
 
 /* ---- worker -------------------------------------------------------------- */

@@ -13,13 +13,17 @@
 #ifndef LODGE_VIRTIO_DEVICE_H
 #define LODGE_VIRTIO_DEVICE_H
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/if_ether.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
 #include "vq.h"
 
+struct file;
 struct lodge_mem;
 struct lodge_virtio;
 struct mm_struct;
@@ -28,6 +32,61 @@ struct task_struct;
 #define LODGE_VIRTIO_QUEUES	16
 #define LODGE_VIRTIO_CONFIG	(-1)	/* in place of a queue: the configuration has changed */
 #define LODGE_VIRTIO_NO_VECTOR	0xffff
+
+/* What has been done for the driver: "in" is what it has read or received */
+enum lodge_virtio_count {
+	LODGE_VIRTIO_IN, LODGE_VIRTIO_IN_BYTES, LODGE_VIRTIO_OUT, LODGE_VIRTIO_OUT_BYTES,
+	LODGE_VIRTIO_OTHER, LODGE_VIRTIO_ERRORS, LODGE_VIRTIO_NR_COUNTS
+};
+
+#define LODGE_VIRTIO_NAME	1024	/* bytes of the name of what is behind a device */
+#define LODGE_VIRTIO_SERIAL	20
+
+/**
+ * struct lodge_virtio_view - a device at one moment
+ * @status: device status
+ * @offered: features
+ * @accepted: features, by the driver
+ * @queues: that there are
+ * @enabled: that the driver has enabled
+ * @count: what has been done, by LODGE_VIRTIO_*, with kicks and interrupts below
+ * @kicks: by the driver
+ * @interrupts: that the driver wanted
+ * @name: of the file or tap behind it, or empty
+ * @is_disk: @size, @read_only and @serial mean something
+ * @size: bytes
+ * @read_only: the driver may not write
+ * @serial: not terminated if it is full
+ * @is_net: @mac, @mtu and @link mean something
+ * @mac: address
+ * @mtu: as the driver is told, 0: it is told nothing
+ * @link: as the driver is told
+ * @has_limits: @requests and @bytes mean something
+ * @requests: limit, a second; 0: none
+ * @bytes: likewise
+ */
+struct lodge_virtio_view {
+	u8 status;
+	u64 offered;
+	u64 accepted;
+	u32 queues;
+	u32 enabled;
+	u64 count[LODGE_VIRTIO_NR_COUNTS];
+	u64 kicks;
+	u64 interrupts;
+	char name[LODGE_VIRTIO_NAME];
+	bool is_disk;
+	u64 size;
+	bool read_only;
+	char serial[LODGE_VIRTIO_SERIAL];
+	bool is_net;
+	u8 mac[ETH_ALEN];
+	u16 mtu;
+	bool link;
+	bool has_limits;
+	u64 requests;
+	u64 bytes;
+};
 
 /**
  * struct lodge_virtio_ops - what one kind of device does
@@ -43,6 +102,7 @@ struct task_struct;
  *	sleep; called again soon if it returns true, so that others get their turn
  * @read_config: configuration space; interrupts off, lodge_virtio.lock held
  * @write_config: likewise; NULL if the driver cannot write there
+ * @look: adds what only this kind knows; not the worker calls, may sleep; NULL if that is nothing
  * @destroy: frees the device that embeds the struct lodge_virtio; stopped before
  *
  * While one queue is reset or enabled again all of them are stopped, and started after.
@@ -56,6 +116,7 @@ struct lodge_virtio_ops {
 	bool (*kick)(struct lodge_virtio *dev, unsigned int queue);
 	void (*read_config)(struct lodge_virtio *dev, u32 offset, void *buf, u32 len);
 	void (*write_config)(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len);
+	void (*look)(struct lodge_virtio *dev, struct lodge_virtio_view *view);
 	void (*destroy)(struct lodge_virtio *dev);
 };
 
@@ -102,6 +163,9 @@ struct lodge_virtio_queue {
  * @kicked: a bit a queue: to be served; atomic
  * @events: a bit for what else the worker is to look at; atomic
  * @settled: who waits for the worker to have done resets
+ * @kicks: counted since the device was made, as are the following two
+ * @interrupts: likewise
+ * @count: by LODGE_VIRTIO_*; the worker writes
  * @queue: by number
  *
  * [I] constant, [L] @lock, [W] the worker's alone.
@@ -127,6 +191,9 @@ struct lodge_virtio {
 	unsigned long kicked;
 	unsigned long events;
 	wait_queue_head_t settled;
+	atomic64_t kicks;
+	atomic64_t interrupts;
+	u64 count[LODGE_VIRTIO_NR_COUNTS];
 	struct lodge_virtio_queue queue[LODGE_VIRTIO_QUEUES];
 };
 
@@ -139,6 +206,10 @@ void lodge_virtio_interrupt(struct lodge_virtio *dev, unsigned int queue);
 void lodge_virtio_config_changed(struct lodge_virtio *dev);
 void lodge_virtio_needs_reset(struct lodge_virtio *dev);
 void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config_len, u32 offset);
+
+/* for those who look on */
+void lodge_virtio_look_file(struct lodge_virtio_view *view, struct file *file);
+void lodge_virtio_look(struct lodge_virtio *dev, struct lodge_virtio_view *view);
 
 /**
  * enum lodge_virtio_ring - a part of a queue that has an address
@@ -171,6 +242,13 @@ void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue);
 static inline u32 lodge_virtio_half(u64 features, u32 half)
 {
 	return half > 1 ? 0 : features >> 32 * (half & 1);
+}
+
+/* The worker's */
+static inline void lodge_virtio_count(struct lodge_virtio *dev, enum lodge_virtio_count which,
+				      u64 n)
+{
+	WRITE_ONCE(dev->count[which], dev->count[which] + n);
 }
 
 static inline bool lodge_virtio_has(const struct lodge_virtio *dev, unsigned int feature)

@@ -45,23 +45,74 @@ void lodge_net_set_mac(struct lodge_net *net, const u8 *mac)
 	raw_spin_unlock_irqrestore(&net->dev.lock, flags);
 }
 
-/**
- * lodge_net_set_link - the cable
- * @net: the device; lodge_virtio.lock not held
- * @up: there is a tap at its other end
- */
-void lodge_net_set_link(struct lodge_net *net, bool up)
+static void set_link(struct lodge_net *net, bool *part, bool value)
 {
-	__virtio16 status = (__force __virtio16)cpu_to_le16(up ? VIRTIO_NET_S_LINK_UP : 0);
 	unsigned long flags;
+	__virtio16 status;
 	bool changed;
 
 	raw_spin_lock_irqsave(&net->dev.lock, flags);
+	WRITE_ONCE(*part, value);
+	status = (__force __virtio16)cpu_to_le16(net->tap && net->plugged ?
+						 VIRTIO_NET_S_LINK_UP : 0);
 	changed = net->config.status != status;
 	net->config.status = status;
 	raw_spin_unlock_irqrestore(&net->dev.lock, flags);
 	if (changed)
 		lodge_virtio_config_changed(&net->dev);
+}
+
+/**
+ * lodge_net_set_tap - what is at the other end of the cable
+ * @net: the device; lodge_virtio.lock not held
+ * @there: there is a tap
+ */
+void lodge_net_set_tap(struct lodge_net *net, bool there)
+{
+	if (READ_ONCE(net->tap) != there)
+		set_link(net, &net->tap, there);
+}
+
+/**
+ * lodge_net_plug - the cable
+ * @dev: of lodge_net_create()
+ * @plugged: it is in; else frames are lost, in both directions
+ */
+void lodge_net_plug(struct lodge_virtio *dev, bool plugged)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	set_link(net, &net->plugged, plugged);
+	lodge_virtio_wake(dev, LODGE_NET_RX);
+}
+
+/**
+ * lodge_net_limit - how much a second at most, in each direction
+ * @dev: of lodge_net_create()
+ * @which: as for lodge_limit_ask()
+ * @rate: likewise
+ */
+void lodge_net_limit(struct lodge_virtio *dev, unsigned int which, u64 rate)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	lodge_limit_ask(&net->limit[LODGE_NET_RX], which, rate);
+	lodge_limit_ask(&net->limit[LODGE_NET_TX], which, rate);
+}
+
+static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+	unsigned long flags;
+
+	view->is_net = true;
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	memcpy(view->mac, net->config.mac, sizeof(view->mac));
+	view->link = net->tap && net->plugged;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	view->mtu = le16_to_cpu((__force __le16)net->config.mtu);
+	lodge_limit_look(&net->limit[LODGE_NET_RX], view);
+	lodge_net_tap_look(net, view);
 }
 
 /* ---- the worker ---------------------------------------------------------- */
@@ -107,6 +158,8 @@ static void stop(struct lodge_virtio *dev)
 {
 	struct lodge_net *net = lodge_net_of(dev);
 
+	lodge_limit_stop(&net->limit[LODGE_NET_RX]);
+	lodge_limit_stop(&net->limit[LODGE_NET_TX]);
 	lodge_net_tap_stop(net);
 	if (READ_ONCE(dev->resetting))
 		lodge_net_set_mac(net, net->mac);
@@ -135,15 +188,20 @@ static const struct lodge_virtio_ops net_ops = {
 	.stop = stop,
 	.kick = kick,
 	.read_config = read_config,
+	.look = look,
 	.destroy = destroy,
 };
 
-static void fill_config(struct lodge_net *net, const struct lodge_net_config *config)
+static void fill(struct lodge_net *net, const struct lodge_net_config *config)
 {
 	memcpy(net->mac, config->mac, ETH_ALEN);
 	if (is_zero_ether_addr(net->mac))
 		eth_random_addr(net->mac);
 	memcpy(net->config.mac, net->mac, ETH_ALEN);
+	net->tap = true;
+	net->plugged = true;
+	lodge_limit_init(&net->limit[LODGE_NET_RX], &net->dev, BIT(LODGE_NET_RX));
+	lodge_limit_init(&net->limit[LODGE_NET_TX], &net->dev, BIT(LODGE_NET_TX));
 	net->config.status = (__force __virtio16)cpu_to_le16(VIRTIO_NET_S_LINK_UP);
 	net->config.max_virtqueue_pairs = (__force __virtio16)cpu_to_le16(1);
 	net->config.mtu = (__force __virtio16)cpu_to_le16(config->mtu);
@@ -174,7 +232,7 @@ struct lodge_virtio *lodge_net_create(struct lodge_mem *mem, const char *name,
 	err = lodge_net_tap_init(net, config->file);
 	if (err)
 		goto err_free;
-	fill_config(net, config);
+	fill(net, config);
 	err = lodge_virtio_init(&net->dev, &net_ops, mem, LODGE_NET_QUEUES, QUEUE_SIZE, name);
 	if (err)
 		goto err_put;

@@ -23,5 +23,7 @@ struct lodge_net_config {
 
 struct lodge_virtio *lodge_net_create(struct lodge_mem *mem, const char *name,
 				      const struct lodge_net_config *config);
+void lodge_net_plug(struct lodge_virtio *dev, bool plugged);
+void lodge_net_limit(struct lodge_virtio *dev, unsigned int which, u64 rate);
 
 #endif /* LODGE_VIRTIO_NET_H */

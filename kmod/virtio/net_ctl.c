@@ -221,6 +221,7 @@ int lodge_net_ctl_serve(struct lodge_net *net, unsigned int *pushed)
 		if (!chain->in_len)
 			return -EINVAL;
 		iov_iter_init(&data, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
+		lodge_virtio_count(&net->dev, LODGE_VIRTIO_OTHER, 1);
 		ack = obey(net, &data) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 		if (lodge_mem_write(vq->mem, chain->gpa[chain->nr_out], &ack, sizeof(ack)))
 			return -EFAULT;

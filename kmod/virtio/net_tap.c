@@ -10,6 +10,8 @@
 #include <linux/if_tun.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 
@@ -36,15 +38,34 @@ static bool is_writable(struct lodge_net *net)
 	return vfs_poll(net->file, NULL) & (EPOLLOUT | EPOLLERR);
 }
 
+/* Return: 0, the frame has been sent; -EAGAIN, it has to wait; else negative, it is lost. */
+static int try_to_send(struct lodge_net *net, const struct lodge_vq_chain *chain)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	int ret;
+
+	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME || !READ_ONCE(net->plugged))
+		return -EINVAL;
+	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
+	ret = net->sock->ops->sendmsg(net->sock, &msg, chain->out_len);
+	return min(ret, 0);
+}
+
 /* Return: 0, the frame has been sent or lost; -EAGAIN, it has to wait. */
 static int send_frame(struct lodge_net *net, const struct lodge_vq_chain *chain)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	int err = try_to_send(net, chain);
 
-	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME)
+	if (err == -EAGAIN)
+		return err;
+	if (err) {
+		lodge_virtio_count(&net->dev, LODGE_VIRTIO_ERRORS, 1);
 		return 0;
-	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
-	return net->sock->ops->sendmsg(net->sock, &msg, chain->out_len) == -EAGAIN ? -EAGAIN : 0;
+	}
+	lodge_limit_charge(&net->limit[LODGE_NET_TX], chain->out_len - LODGE_NET_HDR);
+	lodge_virtio_count(&net->dev, LODGE_VIRTIO_OUT, 1);
+	lodge_virtio_count(&net->dev, LODGE_VIRTIO_OUT_BYTES, chain->out_len - LODGE_NET_HDR);
+	return 0;
 }
 
 /**
@@ -62,6 +83,8 @@ int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed)
 	int i, ret;
 
 	for (i = 0; i < BATCH; i++) {
+		if (lodge_limit_reached(&net->limit[LODGE_NET_TX]))
+			return 0;
 		ret = lodge_vq_pop(vq, chain);
 		if (ret <= 0)
 			return ret ?: lodge_vq_enable_kicks(vq);
@@ -182,6 +205,9 @@ static int deliver(struct lodge_net *net, struct lodge_vq *vq, u32 len)
 	if (err)
 		return err;
 	forget(b, nr);
+	lodge_limit_charge(&net->limit[LODGE_NET_RX], len - LODGE_NET_HDR);
+	lodge_virtio_count(&net->dev, LODGE_VIRTIO_IN, 1);
+	lodge_virtio_count(&net->dev, LODGE_VIRTIO_IN_BYTES, len - LODGE_NET_HDR);
 	return nr;
 }
 
@@ -212,7 +238,7 @@ static int receive_frame(struct lodge_net *net, struct lodge_vq *vq, u32 room)
 	return deliver(net, vq, len);
 }
 
-/* It fits nowhere */
+/* It fits nowhere, or comes while the cable is out */
 static void drop_frame(struct lodge_net *net)
 {
 	u8 none[LODGE_NET_HDR];
@@ -221,6 +247,15 @@ static void drop_frame(struct lodge_net *net)
 
 	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, sizeof(none));
 	net->sock->ops->recvmsg(net->sock, &msg, sizeof(none), MSG_DONTWAIT | MSG_TRUNC);
+	lodge_virtio_count(&net->dev, LODGE_VIRTIO_ERRORS, 1);
+}
+
+/* As gather(), for a frame of this length */
+static int make_room(struct lodge_net *net, struct lodge_vq *vq, int len)
+{
+	if (len > MAX_FRAME || !READ_ONCE(net->plugged))
+		return -EMSGSIZE;
+	return gather(net, vq, LODGE_NET_HDR + len);
 }
 
 /**
@@ -236,12 +271,14 @@ int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed)
 	struct lodge_vq *vq = vq_of(net, LODGE_NET_RX);
 	int i, len, ret;
 
-	lodge_net_set_link(net, !(READ_ONCE(net->sock->sk->sk_shutdown) & RCV_SHUTDOWN));
+	lodge_net_set_tap(net, !(READ_ONCE(net->sock->sk->sk_shutdown) & RCV_SHUTDOWN));
 	for (i = 0; i < BATCH; i++) {
+		if (lodge_limit_reached(&net->limit[LODGE_NET_RX]))
+			return 0;
 		len = net->sock->ops->peek_len(net->sock);
 		if (len <= 0)
 			return 0;
-		ret = len > MAX_FRAME ? -EMSGSIZE : gather(net, vq, LODGE_NET_HDR + len);
+		ret = make_room(net, vq, len);
 		if (!ret) {
 			ret = lodge_vq_enable_kicks(vq);
 			if (ret <= 0)
@@ -312,6 +349,33 @@ void lodge_net_tap_stop(struct lodge_net *net)
 	}
 	b->nr_iov = 0;
 	b->len = 0;
+}
+
+/**
+ * lodge_net_tap_look - the name of the tap
+ * @net: the device
+ * @view: gets it; none if the tap does not tell
+ *
+ * It may be another one than it was; what /proc has of the file is where the kernel tells.
+ */
+void lodge_net_tap_look(struct lodge_net *net, struct lodge_virtio_view *view)
+{
+	struct seq_file seq = { .buf = view->name, .size = sizeof(view->name) };
+	const char *start, *end;
+
+	if (!net->file->f_op->show_fdinfo)
+		return;
+	net->file->f_op->show_fdinfo(&seq, net->file);
+	view->name[min(seq.count, sizeof(view->name) - 1)] = 0;
+	start = strstr(view->name, "iff:\t");
+	end = start ? strchr(start, '\n') : NULL;
+	if (!end) {
+		view->name[0] = 0;
+		return;
+	}
+	start += strlen("iff:\t");
+	memmove(view->name, start, end - start);
+	view->name[end - start] = 0;
 }
 
 static int set_offload(struct file *file, u32 flags)

@@ -14,6 +14,7 @@
 #include <linux/wait.h>
 
 #include "device.h"
+#include "limit.h"
 
 struct file;
 struct socket;
@@ -73,12 +74,15 @@ struct lodge_net_filter {
 
 /**
  * struct lodge_net - a network device
- * @dev: the device; its lock guards @config
+ * @dev: the device; its lock guards @config, @tap and @plugged
  * @file: the tap [I]
  * @sock: its socket [I]
  * @table: for vfs_poll()
  * @wait: on the socket while the device runs
  * @head: where @wait is, or NULL
+ * @tap: there is a tap at the other end of the cable
+ * @plugged: and the cable is in
+ * @limit: of frames received and sent, by queue; the worker's but for lodge_limit_ask()
  * @offloads: TUN_F_* that the tap takes [I]
  * @mac: address after a reset [I]
  * @config: configuration space
@@ -93,6 +97,9 @@ struct lodge_net {
 	poll_table table;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *head;
+	bool tap;
+	bool plugged;
+	struct lodge_limit limit[2];
 	u32 offloads;
 	u8 mac[ETH_ALEN];
 	struct virtio_net_config config;
@@ -108,10 +115,11 @@ static inline struct lodge_net *lodge_net_of(struct lodge_virtio *dev)
 
 /* net.c */
 void lodge_net_set_mac(struct lodge_net *net, const u8 *mac);
-void lodge_net_set_link(struct lodge_net *net, bool up);
+void lodge_net_set_tap(struct lodge_net *net, bool there);
 
 /* net_tap.c */
 int lodge_net_tap_init(struct lodge_net *net, struct file *file);
+void lodge_net_tap_look(struct lodge_net *net, struct lodge_virtio_view *view);
 void lodge_net_tap_start(struct lodge_net *net);
 void lodge_net_tap_stop(struct lodge_net *net);
 int lodge_net_tap_offload(struct lodge_net *net, u64 features);

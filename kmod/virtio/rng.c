@@ -62,13 +62,17 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	struct lodge_vq *vq = &dev->queue[queue].vq;
 	struct lodge_vq_chain *chain = &rng_of(dev)->chain;
 	int i, pushed = 0, ret = 1;
+	u32 n;
 
 	lodge_vq_disable_kicks(vq);
 	for (i = 0; i < BATCH && ret == 1; i++) {
 		ret = lodge_vq_pop(vq, chain);
 		if (ret != 1)
 			break;
-		ret = lodge_vq_push(vq, chain, answer(vq, chain)) ?: 1;
+		n = answer(vq, chain);
+		lodge_virtio_count(dev, LODGE_VIRTIO_IN, 1);
+		lodge_virtio_count(dev, LODGE_VIRTIO_IN_BYTES, n);
+		ret = lodge_vq_push(vq, chain, n) ?: 1;
 		pushed += ret == 1;
 	}
 	if (!ret)

@@ -32,6 +32,8 @@ enum lodge_cmd {
 	LODGE_CMD_REGS_GET,		/* a vCPU's registers, of a VM that is paused */
 	LODGE_CMD_BALLOON_GET,		/* of a VM; has the guest tell anew */
 	LODGE_CMD_BALLOON_SET,		/* what the guest is asked to do without */
+	LODGE_CMD_DEVICE_GET,		/* a virtio device, or all of a VM (dump) */
+	LODGE_CMD_DEVICE_SET,		/* its size, cable or limits */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -184,6 +186,39 @@ enum {
 
 	__LODGE_A_BALLOON_MAX,
 	LODGE_A_BALLOON_MAX = (__LODGE_A_BALLOON_MAX - 1)
+};
+
+enum {
+	LODGE_A_DEVICE_VM = 1,		/* number of the VM */
+	LODGE_A_DEVICE_SLOT,		/* PCI device number */
+	LODGE_A_DEVICE_KIND,		/* LODGE_DEVICE_* */
+	LODGE_A_DEVICE_NAME,		/* of the file or tap behind it, if it is known */
+	LODGE_A_DEVICE_STATUS,		/* virtio device status */
+	LODGE_A_DEVICE_OFFERED,		/* virtio features */
+	LODGE_A_DEVICE_ACCEPTED,	/* virtio features, by the driver */
+	LODGE_A_DEVICE_QUEUES,		/* that there are */
+	LODGE_A_DEVICE_ENABLED,		/* queues that the driver has enabled */
+	LODGE_A_DEVICE_IN,		/* requests or frames: reads, received */
+	LODGE_A_DEVICE_IN_BYTES,	/* of these */
+	LODGE_A_DEVICE_OUT,		/* requests or frames: writes, sent */
+	LODGE_A_DEVICE_OUT_BYTES,	/* of these */
+	LODGE_A_DEVICE_OTHER,		/* requests that are neither */
+	LODGE_A_DEVICE_ERRORS,		/* requests that failed, frames that were lost */
+	LODGE_A_DEVICE_KICKS,		/* by the driver */
+	LODGE_A_DEVICE_INTERRUPTS,	/* for the driver */
+	LODGE_A_DEVICE_SIZE,		/* disk: bytes; asked: the file gets this size */
+	LODGE_A_DEVICE_RESCAN,		/* flag, disk: its size is what the file's is now */
+	LODGE_A_DEVICE_READ_ONLY,	/* flag, disk */
+	LODGE_A_DEVICE_SERIAL,		/* disk: string */
+	LODGE_A_DEVICE_MAC,		/* NIC: 6 bytes */
+	LODGE_A_DEVICE_MTU,		/* NIC: not there if the driver is told none */
+	LODGE_A_DEVICE_LINK,		/* NIC: 1: up, 0: down; asked: the cable is put in or out */
+	LODGE_A_DEVICE_MAX_REQUESTS,	/* a second; 0: no limit; NIC: in each direction */
+	LODGE_A_DEVICE_MAX_BYTES,	/* likewise */
+	LODGE_A_DEVICE_PAD,
+
+	__LODGE_A_DEVICE_MAX,
+	LODGE_A_DEVICE_MAX = (__LODGE_A_DEVICE_MAX - 1)
 };
 
 enum {
