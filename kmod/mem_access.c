@@ -231,7 +231,8 @@ int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
 {
 	int idx = srcu_read_lock(&mem->srcu), ret = -EFAULT;
 	struct lodge_mem_slot *slot = slot_at(mem, gpa);
-	u8 __user *at, old;
+	u8 __user *at;
+	u8 old;
 
 	if (slot && !(slot->flags & LODGE_SLOT_READONLY) && current->mm == mem->mmu.mm) {
 		at = (u8 __user *)lodge_slot_hva(slot, gpa);
