@@ -239,6 +239,7 @@ static void set_registers(const struct guest *g, const struct boot *b)
 
 static void load(struct guest *g, const char *kernel, const char *initrd, const char *cmdline)
 {
+	const struct acpi_machine machine = { .cpus = 1, .pci = true };
 	struct boot_file ramdisk = file_of(initrd);
 	static struct boot b;
 
@@ -246,7 +247,7 @@ static void load(struct guest *g, const char *kernel, const char *initrd, const 
 		.mem = &g->mem, .image = file_of(kernel), .initrd = &ramdisk, .nr_initrd = 1,
 		.cmdline = cmdline, .rsdp = BOOT_ACPI,
 	};
-	if (!acpi_build(g->mem.host + BOOT_ACPI, BOOT_HIGH - BOOT_ACPI, BOOT_ACPI, 1))
+	if (!acpi_build(g->mem.host + BOOT_ACPI, BOOT_HIGH - BOOT_ACPI, BOOT_ACPI, &machine))
 		die("the ACPI tables do not fit");
 	if (boot_load(&b))
 		die("%s", b.error);
