@@ -190,7 +190,7 @@ enum {
 
 enum {
 	LODGE_A_DEVICE_VM = 1,		/* number of the VM */
-	LODGE_A_DEVICE_SLOT,		/* PCI device number */
+	LODGE_A_DEVICE_SLOT,		/* number on its bus, PCI or memory */
 	LODGE_A_DEVICE_KIND,		/* LODGE_DEVICE_* */
 	LODGE_A_DEVICE_NAME,		/* of the file or tap behind it, if it is known */
 	LODGE_A_DEVICE_STATUS,		/* virtio device status */
