@@ -17,7 +17,9 @@
 #define MSI_ADDRESS	0xfee00000ull
 #define MSI_DATA	0x4071u
 
-static char text[1 << 20];
+#define TEXT_SIZE	(8u << 20)
+
+static char *text;
 static char instance[128];
 
 /* ---- tracefs ------------------------------------------------------------- */
@@ -44,7 +46,7 @@ static void get(const char *name)
 	snprintf(path, sizeof(path), "%s/%s", instance, name);
 	fd = open(path, O_RDONLY);
 	ASSERT_OK(fd);
-	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+	while ((n = read(fd, text + len, TEXT_SIZE - 1 - len)) > 0)
 		len += n;
 	ASSERT_OK(n);
 	text[len] = 0;
@@ -61,10 +63,14 @@ static void trace_open(void)
 {
 	if (access(TRACING "/events", F_OK))
 		SKIP("no tracefs");
+	/* not in the program, which is guest memory too */
+	text = mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(text, MAP_FAILED);
 	snprintf(instance, sizeof(instance), TRACING "/instances/lodge-test-%d", getpid());
 	ASSERT_OK(mkdir(instance, 0700));
-	atexit(trace_close);
+	ktap_at_end(trace_close);
 	ASSERT_FALSE(access(TRACING "/events/lodge", F_OK));
+	put("buffer_size_kb", "8192");
 	put("events/lodge/enable", "1");
 }
 

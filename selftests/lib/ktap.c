@@ -76,9 +76,27 @@ void ktap_fail_cmp(const char *file, int line, const char *what, unsigned long l
 	     (long long)left, left, (long long)right, right);
 }
 
+static void (*at_end)(void);
+
+void ktap_at_end(void (*fn)(void))
+{
+	at_end = fn;
+}
+
+static void __attribute__((noreturn)) end(int status)
+{
+	void (*fn)(void) = at_end;
+
+	/* once, also if it fails itself */
+	at_end = NULL;
+	if (fn)
+		fn();
+	_exit(status);
+}
+
 void ktap_stop(void)
 {
-	_exit(KTAP_FAIL);
+	end(KTAP_FAIL);
 }
 
 void ktap_skip(const char *fmt, ...)
@@ -88,7 +106,7 @@ void ktap_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(shared->reason, sizeof(shared->reason), fmt, ap);
 	va_end(ap);
-	_exit(KTAP_SKIP);
+	end(KTAP_SKIP);
 }
 
 static void run_child(struct ktap_test *t, const sigset_t *mask)
@@ -97,7 +115,7 @@ static void run_child(struct ktap_test *t, const sigset_t *mask)
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	errno = 0;
 	t->fn();
-	_exit(shared->failed ? KTAP_FAIL : KTAP_PASS);
+	end(shared->failed ? KTAP_FAIL : KTAP_PASS);
 }
 
 /* Return: false after @seconds without the child's end */

@@ -42,6 +42,8 @@ void ktap_fail_cmp(const char *file, int line, const char *what, unsigned long l
 		   unsigned long long right) __attribute__((noinline));
 void ktap_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void ktap_stop(void) __attribute__((noreturn));
+/* @fn is called when the running test ends, but not when it is killed: exit handlers are not */
+void ktap_at_end(void (*fn)(void));
 void diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define TEST_SECONDS(test, limit)						\
