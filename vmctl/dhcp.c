@@ -2,7 +2,6 @@
 /*
  * The smallest DHCP server: one network, one guest, one address, no state.
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "dhcp.h"
@@ -27,6 +26,8 @@
 /* RFC 2132 */
 #define OPT_PAD		0
 #define OPT_MASK	1
+#define OPT_ROUTER	3
+#define OPT_DNS		6
 #define OPT_MTU		26
 #define OPT_ADDRESS	50
 #define OPT_LEASE_TIME	51
@@ -105,6 +106,10 @@ static void put_options(uint8_t *p, const struct dhcp_lease *lease, uint8_t type
 		if (leased)
 			p = put(p, OPT_LEASE_TIME, everybody, 4);	/* infinite */
 		p = put(p, OPT_MASK, lease->mask, 4);
+		if (lease->routes)
+			p = put(p, OPT_ROUTER, lease->server, 4);
+		if (lease->nr_dns)
+			p = put(p, OPT_DNS, lease->dns, 4 * lease->nr_dns);
 		if (lease->mtu)
 			p = put(p, OPT_MTU, mtu, 2);
 	}

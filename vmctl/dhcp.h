@@ -5,11 +5,13 @@
 #ifndef VMCTL_DHCP_H
 #define VMCTL_DHCP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DHCP_SERVER_PORT	67
 #define DHCP_CLIENT_PORT	68
+#define DHCP_MAX_DNS		3
 #define DHCP_REPLY_MAX		300	/* the least that BOOTP sends; all must take 576 */
 
 /**
@@ -18,12 +20,18 @@
  * @client: the guest's
  * @mask: of their network
  * @mtu: of the link, 0 for what the guest takes by itself
+ * @routes: the host is the way to everywhere else
+ * @nr_dns: how many
+ * @dns: name servers
  */
 struct dhcp_lease {
 	uint8_t server[4];
 	uint8_t client[4];
 	uint8_t mask[4];
 	uint16_t mtu;
+	bool routes;
+	unsigned int nr_dns;
+	uint8_t dns[DHCP_MAX_DNS][4];
 };
 
 /**

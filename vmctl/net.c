@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "nat.h"
 #include "net.h"
 
 #define TUN		"/dev/net/tun"
@@ -78,7 +79,12 @@ static int take_word(struct net *n, const char *word)
 		return set_mac(n, word + 4);
 	if (!strncmp(word, "mtu=", 4))
 		return set_mtu(n, word + 4);
-	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N", word);
+	if (!strcmp(word, "nat")) {
+		n->nat = true;
+		return CMD_OK;
+	}
+	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, nat",
+			 word);
 }
 
 /**
@@ -102,6 +108,9 @@ int net_parse(struct net *n, const char *value)
 		return cmd_error(CMD_FAILED, "out of memory");
 	while (!status && (word = strsep(&list, ",")))
 		status = take_word(n, word);
+	if (!status && n->nat && n->tap)
+		return cmd_error(CMD_USAGE, "--net: nat is for a tap that vmctl makes, not for %s",
+				 n->tap);
 	return status;
 }
 
@@ -229,8 +238,10 @@ static void lease(struct net *n, const char *name, unsigned int number, bool qui
 
 	n->lease = (struct dhcp_lease){
 		.server = { 10, 73, number, 1 }, .client = { 10, 73, number, 2 },
-		.mask = { 255, 255, 255, 0 }, .mtu = n->mtu,
+		.mask = { 255, 255, 255, 0 }, .mtu = n->mtu, .routes = n->nat,
 	};
+	if (n->nat)
+		n->lease.nr_dns = nat_find_dns(n->lease.dns);
 	if (error)
 		cmd_error(0, "--net: the guest is not answered when it asks for an address by DHCP: %s",
 			  strerror(error));
@@ -259,7 +270,7 @@ static int make_tap(struct net *n, bool quiet)
 		return cmd_error(CMD_FAILED, "--net: cannot bring %s up: %s", name,
 				 strerror(error));
 	lease(n, name, i - 1, quiet);
-	return CMD_OK;
+	return n->nat ? nat_start(name, i - 1) : CMD_OK;
 }
 
 /**

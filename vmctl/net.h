@@ -16,6 +16,7 @@
  * @tap: name of a tap that there is, or NULL: one is made, which goes with vmctl
  * @mac: the guest's address, zero for one that the module makes up
  * @mtu: bytes, 0: the tap's
+ * @nat: what is behind the host can be reached
  * @fd: attached until vmctl ends, or -1
  * @dhcp: socket on which the guest asks for its address, or -1
  * @lease: what it is told
@@ -24,6 +25,7 @@ struct net {
 	const char *tap;
 	uint8_t mac[6];
 	uint16_t mtu;
+	bool nat;
 	int fd;
 	int dhcp;
 	struct dhcp_lease lease;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpufeature.h"
+#include "nat.h"
 #include "run.h"
 #include "size.h"
 
@@ -453,18 +454,40 @@ void run_free_files(struct run *r)
 		free_file(&r->initrd[i]);
 }
 
+/* First of all: what this process has later is not the keeper's too */
+static int prepare_nets(const struct run *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->vm.nr_nets; i++)
+		if (r->net[i].nat)
+			return nat_prepare();
+	return CMD_OK;
+}
+
+static int open_nets(struct run *r)
+{
+	unsigned int i;
+	int status = CMD_OK;
+
+	for (i = 0; i < r->vm.nr_nets && !status; i++)
+		status = net_open(&r->net[i], r->quiet);
+	nat_ready();
+	return status;
+}
+
 int run_read_files(struct run *r)
 {
 	unsigned int i;
-	int status = read_file(&r->image);
+	int status = prepare_nets(r);
 
+	if (!status)
+		status = read_file(&r->image);
 	if (!status)
 		status = read_file(&r->firmware);
 	for (i = 0; i < r->nr_initrd && !status; i++)
 		status = read_file(&r->initrd[i]);
 	for (i = 0; i < r->vm.nr_disks && !status; i++)
 		status = disk_open(&r->disk[i]);
-	for (i = 0; i < r->vm.nr_nets && !status; i++)
-		status = net_open(&r->net[i], r->quiet);
-	return status;
+	return status ? status : open_nets(r);
 }

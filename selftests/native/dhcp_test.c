@@ -104,6 +104,20 @@ TEST(renewed)
 	EXPECT_EQ(memcmp(reply.data + 12, lease.client, 4), 0);
 }
 
+TEST(the_way_to_elsewhere)
+{
+	struct dhcp_lease out = lease;
+
+	out.routes = true;
+	out.nr_dns = DHCP_MAX_DNS;
+	memcpy(out.dns, "\1\2\3\4\5\6\7\10\11\12\13\14", sizeof(out.dns));
+	begin(1);
+	request[used++] = 255;
+	ASSERT_EQ(dhcp_answer(&out, request, used, &reply), sizeof(reply.data));
+	EXPECT_EQ(memcmp(told(3, 4), out.server, 4), 0);
+	EXPECT_EQ(memcmp(told(6, sizeof(out.dns)), out.dns, sizeof(out.dns)), 0);
+}
+
 TEST(another_address_is_refused)
 {
 	begin(3);

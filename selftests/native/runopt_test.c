@@ -2,7 +2,7 @@
 /*
  * The command line of vmctl run, and the streams that bring a guest's output out.
  *
- * native-sources: ../vmctl/dhcp.c
+ * native-sources: ../vmctl/dhcp.c ../vmctl/nat.c
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -160,6 +160,26 @@ TEST(no_pci)
 	EXPECT_EQ(parse_these(NULL, RUN_FIRMWARE, "rom", RUN_NO_PCI, NULL, 0), CMD_USAGE);
 }
 
+/* Neither one that only the host reaches, nor IPv6, nor a fourth */
+TEST(name_servers)
+{
+	static const char text[] =
+		"# nameserver 1.1.1.1\nsearch a.example\nnameserver 127.0.0.53\n"
+		"nameserver 10.0.0.1\nnameserver fe80::1%eth0\n nameserver\t10.0.0.2\n"
+		"nameserver 10.0.0\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n";
+	char path[] = "/tmp/runopt-test.XXXXXX";
+	uint8_t dns[DHCP_MAX_DNS][4];
+	int fd = mkstemp(path);
+
+	ASSERT_TRUE(fd >= 0);
+	ASSERT_EQ(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	EXPECT_EQ(nat_read_dns(path, dns), 3u);
+	EXPECT_EQ(memcmp(dns, "\12\0\0\1\12\0\0\2\12\0\0\3", sizeof(dns)), 0);
+	unlink(path);
+	EXPECT_EQ(nat_read_dns(path, dns), 0u);
+}
+
 TEST(networks)
 {
 	ASSERT_EQ(parse_these("x", RUN_NET, NULL, RUN_NET, "tap=a", RUN_NET,
@@ -170,6 +190,10 @@ TEST(networks)
 	EXPECT_EQ(strcmp(r.net[2].tap, "abcdefghijklmno"), 0);
 	EXPECT_EQ(memcmp(r.net[2].mac, "\x52\x54\0\x12\x34\xff", 6), 0);
 	EXPECT_EQ(r.net[2].mtu, 9000);
+	EXPECT_TRUE(!r.net[0].nat && !r.net[1].nat);
+	ASSERT_EQ(parse_these("x", RUN_NET, "nat,mtu=1400", 0), 0);
+	EXPECT_TRUE(r.net[0].nat && r.net[0].mtu == 1400);
+	EXPECT_TRUE(refuses(RUN_NET, "nat,tap=a", "a tap that vmctl makes"));
 	EXPECT_TRUE(refuses(RUN_NET, "", "is none of tap"));
 	EXPECT_TRUE(refuses(RUN_NET, "tap=a,", "is none of tap"));
 	EXPECT_TRUE(refuses(RUN_NET, "tap=", "1 to 15"));
