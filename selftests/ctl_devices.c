@@ -196,16 +196,10 @@ static int set_size(u32 number, u64 bytes)
 	return set(number, SLOT, LODGE_A_DEVICE_SIZE, bytes, 8);
 }
 
+/* vmctl and these words; its status */
 static int vmctl(const char *words)
 {
-	static char line[256];
-	char *argv[16] = { (char *)"vmctl" };
-	int argc = 1;
-
-	snprintf(line, sizeof(line), "%s", words);
-	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
-		argc++;
-	child_start(&c, argv);
+	child_start_vmctl(&c, words);
 	child_close_input(&c);
 	return child_end(&c, LONG);
 }
@@ -219,22 +213,6 @@ static int vmctl_on(const char *verb, u32 number, const char *rest)
 	return vmctl(words);
 }
 
-static bool is(const char *text, const char *words)
-{
-	if (text && !strcmp(text, words))
-		return true;
-	diag("\"%.300s\" is not \"%s\"", text ? text : "(nothing)", words);
-	return false;
-}
-
-static bool has(const char *text, const char *words)
-{
-	if (strstr(text, words))
-		return true;
-	diag("no \"%s\" in \"%.300s\"", words, text);
-	return false;
-}
-
 TEST(what_it_does)
 {
 	struct vcpu *vcpu = vcpu_for(reads_and_writes, 0);
@@ -246,7 +224,7 @@ TEST(what_it_does)
 	vcpu_sync(vcpu, 1);
 	d = look(number);
 	EXPECT_EQ(d.value[LODGE_A_DEVICE_KIND], (u64)LODGE_DEVICE_BLOCK);
-	EXPECT_TRUE(has(d.name, "memfd:image"));
+	EXPECT_TRUE(text_has(d.name, "memfd:image"));
 	EXPECT_EQ(d.value[LODGE_A_DEVICE_STATUS], 0xfu);
 	EXPECT_EQ(d.value[LODGE_A_DEVICE_ACCEPTED], 1ull << 32 | 1 << VIRTIO_BLK_F_FLUSH);
 	EXPECT_EQ(d.value[LODGE_A_DEVICE_ACCEPTED] & ~d.value[LODGE_A_DEVICE_OFFERED], 0u);
@@ -264,17 +242,17 @@ TEST(what_it_does)
 	EXPECT_FALSE(d.has[LODGE_A_DEVICE_MAC]);
 	EXPECT_EQ(vmctl_on("devices -j", number, ""), 0);
 	EXPECT_TRUE(json_valid(c.text));
-	EXPECT_TRUE(is(json_at(c.text, "devices.0.name"), "disk0"));
-	EXPECT_TRUE(is(json_at(c.text, "devices.0.in_bytes"), "1536"));
-	EXPECT_TRUE(is(json_at(c.text, "devices.0.serial"), "twenty characters it"));
+	EXPECT_TRUE(text_is(json_at(c.text, "devices.0.name"), "disk0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "devices.0.in_bytes"), "1536"));
+	EXPECT_TRUE(text_is(json_at(c.text, "devices.0.serial"), "twenty characters it"));
 	EXPECT_EQ(vmctl_on("devices", number, ""), 0);
-	EXPECT_TRUE(has(c.text, "disk0\t5\trunning\t/memfd:image (deleted)\t2\t1536\t"));
-	EXPECT_TRUE(has(c.text, "\t2048\t1\t1\t5\t"));
+	EXPECT_TRUE(text_has(c.text, "disk0\t5\trunning\t/memfd:image (deleted)\t2\t1536\t"));
+	EXPECT_TRUE(text_has(c.text, "\t2048\t1\t1\t5\t"));
 	EXPECT_EQ(vmctl_on("stat -j", number, ""), 0);
-	EXPECT_TRUE(is(json_at(c.text, "devices.disk0.out_bytes"), "2048"));
+	EXPECT_TRUE(text_is(json_at(c.text, "devices.disk0.out_bytes"), "2048"));
 	EXPECT_EQ(vmctl_on("stat -i 0.1 -c 2", number, ""), 0);
-	EXPECT_TRUE(has(c.text, "\ndisk0.out_bytes\t2048\n"));
-	EXPECT_TRUE(has(c.text, "\ndisk0.out_bytes\t0\n"));
+	EXPECT_TRUE(text_has(c.text, "\ndisk0.out_bytes\t2048\n"));
+	EXPECT_TRUE(text_has(c.text, "\ndisk0.out_bytes\t0\n"));
 	vcpu_done(vcpu);
 }
 
@@ -292,10 +270,10 @@ TEST(sizes)
 	EXPECT_EQ(image_size(), 2 * SECTORS * 512);
 	vcpu_sync(vcpu, 2);
 	EXPECT_EQ(vmctl_on("resize", number, "disk0 16k"), 2);
-	EXPECT_TRUE(has(c.error, "--shrink"));
+	EXPECT_TRUE(text_has(c.error, "--shrink"));
 	EXPECT_EQ(image_size(), 2 * SECTORS * 512);
 	EXPECT_EQ(vmctl_on("resize -j --shrink", number, "5 16k"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "size"), "16384"));
+	EXPECT_TRUE(text_is(json_at(c.text, "size"), "16384"));
 	EXPECT_EQ(image_size(), SECTORS / 2 * 512);
 	vcpu_sync(vcpu, 3);
 	EXPECT_EQ(image_size(), SECTORS / 2 * 512);
@@ -340,8 +318,8 @@ TEST(limits)
 	EXPECT_EQ(vmctl_on("limit --bps 40k", number, "disk0"), 0);
 	takes_a_second(vcpu, 2, free, "40 KiB at 40 KiB/s");
 	EXPECT_EQ(vmctl_on("limit -j --bps none --iops 40", number, "disk0"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "max_bytes"), "0"));
-	EXPECT_TRUE(is(json_at(c.text, "max_requests"), "40"));
+	EXPECT_TRUE(text_is(json_at(c.text, "max_bytes"), "0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "max_requests"), "40"));
 	takes_a_second(vcpu, 3, free, "40 requests at 40 a second");
 	/* none is due for a year; to lift the limit frees it */
 	EXPECT_EQ(set(number, SLOT, LODGE_A_DEVICE_MAX_BYTES, 1, 8), 0);
@@ -355,7 +333,7 @@ static void refused(u32 number, u32 slot, int attr, u64 value, int error, const 
 	unsigned int len = attr == LODGE_A_DEVICE_LINK ? 4 : attr == LODGE_A_DEVICE_RESCAN ? 0 : 8;
 
 	EXPECT_EQ(set(number, slot, attr, value, len), -error);
-	if (!has(g.text, text))
+	if (!text_has(g.text, text))
 		EXPECT_TRUE(false);
 }
 
@@ -381,15 +359,15 @@ TEST(bad_requests)
 	genl_begin(&g, LODGE_CMD_DEVICE_GET, 0);
 	genl_put_u32(&g, LODGE_A_DEVICE_VM, number);
 	EXPECT_EQ(genl_send(&g, NULL, NULL), -EINVAL);
-	EXPECT_TRUE(has(g.text, "the number of a device is missing"));
+	EXPECT_TRUE(text_has(g.text, "the number of a device is missing"));
 	genl_begin(&g, LODGE_CMD_BALLOON_GET, 0);
 	genl_put_u32(&g, LODGE_A_BALLOON_VM, number);
 	EXPECT_EQ(genl_send(&g, NULL, NULL), -ENODEV);
-	EXPECT_TRUE(has(g.text, "the VM has no balloon"));
+	EXPECT_TRUE(text_has(g.text, "the VM has no balloon"));
 	EXPECT_EQ(vmctl_on("link", number, "disk0 up"), 1);
-	EXPECT_TRUE(has(c.error, "is no network device"));
+	EXPECT_TRUE(text_has(c.error, "is no network device"));
 	EXPECT_EQ(vmctl_on("resize", number, "disk1 4M"), 1);
-	EXPECT_TRUE(has(c.error, "has no device disk1"));
+	EXPECT_TRUE(text_has(c.error, "has no device disk1"));
 	EXPECT_EQ(vmctl_on("limit", number, "disk0"), 2);
 	EXPECT_EQ(vmctl_on("limit --iops 0", number, "disk0"), 2);
 	EXPECT_EQ(vmctl_on("resize", number, "disk0 4X"), 2);
@@ -405,7 +383,7 @@ TEST(none)
 
 	genl_open(&g);
 	EXPECT_EQ(vmctl_on("devices", vm_number(), ""), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	EXPECT_EQ(vmctl_on("resize", vm_number(), "disk0"), 1);
 	refused(vm_number(), SLOT, LODGE_A_DEVICE_RESCAN, 0, ENODEV, "no such device");
 	vm_free(vm);

@@ -50,45 +50,17 @@ static const char *file(const char *name, const char *start, const char *end)
 
 static char path_of[64];
 
-static void launch(const char *words)
-{
-	static char line[1024];
-	char *argv[64] = { (char *)"vmctl" };
-	int argc = 1;
-
-	snprintf(line, sizeof(line), "%s", words);
-	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
-		argc++;
-	child_start(&c, argv);
-}
-
 /* vmctl and these words; its status */
 static int vmctl(const char *words)
 {
 	int status;
 
-	launch(words);
+	child_start_vmctl(&c, words);
 	child_close_input(&c);
 	status = child_end(&c, LONG);
 	if (status == -1)
 		diag("vmctl %s", words);
 	return status;
-}
-
-static bool has(const char *text, const char *words)
-{
-	if (strstr(text, words))
-		return true;
-	diag("no \"%s\" in \"%.300s\"", words, text);
-	return false;
-}
-
-static bool is(const char *text, const char *words)
-{
-	if (text && !strcmp(text, words))
-		return true;
-	diag("\"%.300s\" is not \"%s\"", text ? text : "(nothing)", words);
-	return false;
 }
 
 /* Starts a guest; its number */
@@ -167,7 +139,7 @@ static void teardown(void)
 
 	clean_up();
 	ASSERT_EQ(vmctl("list"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	snprintf(words, sizeof(words), "rm -rf %s", dir);
 	EXPECT_EQ(system(words), 0);
 }
@@ -182,33 +154,33 @@ TEST(running)
 	setup();
 	nr = start("-n web -c 2", guest(spins));
 	await_output(nr, "spinning\n");
-	EXPECT_TRUE(is(fact(nr, "state"), "running"));
-	EXPECT_TRUE(is(fact(nr, "name"), "web"));
-	EXPECT_TRUE(is(fact(nr, "cpus"), "2"));
-	EXPECT_TRUE(is(fact(nr, "memory"), "2097152"));
-	EXPECT_TRUE(is(fact(nr, "reason"), "null"));
-	EXPECT_TRUE(is(fact(nr, "uid"), "0"));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "running"));
+	EXPECT_TRUE(text_is(fact(nr, "name"), "web"));
+	EXPECT_TRUE(text_is(fact(nr, "cpus"), "2"));
+	EXPECT_TRUE(text_is(fact(nr, "memory"), "2097152"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "null"));
+	EXPECT_TRUE(text_is(fact(nr, "uid"), "0"));
 	EXPECT_EQ(vmctl("info -j web"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "cpus.1.state"), "not started"));
-	EXPECT_TRUE(is(json_at(c.text, "vm.name"), "web"));
+	EXPECT_TRUE(text_is(json_at(c.text, "cpus.1.state"), "not started"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vm.name"), "web"));
 	EXPECT_EQ(vmctl("info web"), 0);
-	EXPECT_TRUE(has(c.text, "state      running\n"));
+	EXPECT_TRUE(text_has(c.text, "state      running\n"));
 	EXPECT_EQ(vmctl("stat -j web"), 0);
 	EXPECT_TRUE(json_at(c.text, "counters.exits") && atoi(json_at(c.text, "counters.exits")));
-	EXPECT_TRUE(is(json_at(c.text, "counters.cpuid"), "0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "counters.cpuid"), "0"));
 	EXPECT_EQ(vmctl("stat -i 0.1 -c 2 web"), 0);
-	EXPECT_TRUE(has(c.text, "exits\t"));
+	EXPECT_TRUE(text_has(c.text, "exits\t"));
 	snprintf(words, sizeof(words), "%d\tweb\trunning\t2\t2097152\t", nr);
 	EXPECT_EQ(vmctl("list -r"), 0);
-	EXPECT_TRUE(has(c.text, words));
-	EXPECT_TRUE(has(c.text, "\t0\tnone\t0\n"));
+	EXPECT_TRUE(text_has(c.text, words));
+	EXPECT_TRUE(text_has(c.text, "\t0\tnone\t0\n"));
 	EXPECT_EQ(vmctl("rm web"), 5);
-	EXPECT_TRUE(has(c.error, "web: the VM has not ended"));
+	EXPECT_TRUE(text_has(c.error, "web: the VM has not ended"));
 	EXPECT_EQ(vmctl("resume web"), 5);
-	EXPECT_TRUE(has(c.error, "web: the VM is not paused"));
+	EXPECT_TRUE(text_has(c.error, "web: the VM is not paused"));
 	EXPECT_EQ(vmctl("wait -t 0.3 web"), 124);
 	EXPECT_EQ(vmctl("start --flat 0x7c00 -n web /nonexistent"), 5);
-	EXPECT_TRUE(has(c.error, "is called web already"));
+	EXPECT_TRUE(text_has(c.error, "is called web already"));
 	teardown();
 }
 
@@ -220,11 +192,11 @@ TEST(button)
 	nr = start("-n web", guest(obeys));
 	await_output(nr, "ready\n");
 	EXPECT_EQ(vmctl("stop -w web"), 0);
-	EXPECT_TRUE(is(fact(nr, "state"), "ended"));
-	EXPECT_TRUE(is(fact(nr, "reason"), "power-off"));
-	EXPECT_TRUE(is(fact(nr, "status"), "0"));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "ended"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "power-off"));
+	EXPECT_TRUE(text_is(fact(nr, "status"), "0"));
 	EXPECT_EQ(vmctl("wait web"), 0);
-	EXPECT_TRUE(is(c.text, "web\tpower-off\t0\n"));
+	EXPECT_TRUE(text_is(c.text, "web\tpower-off\t0\n"));
 	teardown();
 }
 
@@ -242,15 +214,15 @@ TEST(reset)
 	for (i = 0; i < 100 && (on("stat -j", nr) || !strstr(c.text, "\"exits_user\": 0")); i++)
 		poll(NULL, 0, 50);
 	await_output(nr, "ready\n");
-	EXPECT_TRUE(is(fact(nr, "pid"), pid));
-	EXPECT_TRUE(is(fact(nr, "state"), "running"));
+	EXPECT_TRUE(text_is(fact(nr, "pid"), pid));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "running"));
 	EXPECT_EQ(vmctl("stop -w web"), 0);
-	EXPECT_TRUE(is(fact(nr, "reason"), "power-off"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "power-off"));
 	nr = start("-n once --reboot=exit", guest(spins));
 	await_output(nr, "spinning\n");
 	EXPECT_EQ(vmctl("reset once"), 0);
 	EXPECT_EQ(vmctl("wait once"), 0);
-	EXPECT_TRUE(is(c.text, "once\treset\t0\n"));
+	EXPECT_TRUE(text_is(c.text, "once\treset\t0\n"));
 	teardown();
 }
 
@@ -274,25 +246,25 @@ TEST(paused)
 	nr = start("-n web", guest(spins));
 	await_output(nr, "spinning\n");
 	EXPECT_EQ(vmctl("pause web"), 0);
-	EXPECT_TRUE(is(fact(nr, "state"), "paused"));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "paused"));
 	before = exits(nr);
 	poll(NULL, 0, 300);
 	EXPECT_EQ(exits(nr), before);
 	EXPECT_EQ(vmctl("info -j web"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "cpus.0.state"), "paused"));
+	EXPECT_TRUE(text_is(json_at(c.text, "cpus.0.state"), "paused"));
 	EXPECT_EQ(vmctl("pause web"), 5);
-	EXPECT_TRUE(has(c.error, "web: the VM is paused already"));
+	EXPECT_TRUE(text_has(c.error, "web: the VM is paused already"));
 	EXPECT_EQ(vmctl("stop web"), 5);
-	EXPECT_TRUE(has(c.error, "web: the VM is paused"));
+	EXPECT_TRUE(text_has(c.error, "web: the VM is paused"));
 	EXPECT_EQ(vmctl("unpause web"), 0);
-	EXPECT_TRUE(is(fact(nr, "state"), "running"));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "running"));
 	poll(NULL, 0, 300);
 	EXPECT_GT(exits(nr), before);
 	/* killed while it is paused */
 	EXPECT_EQ(vmctl("pause web"), 0);
 	EXPECT_EQ(vmctl("kill web"), 0);
-	EXPECT_TRUE(is(fact(nr, "reason"), "killed"));
-	EXPECT_TRUE(is(fact(nr, "status"), "137"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "killed"));
+	EXPECT_TRUE(text_is(fact(nr, "status"), "137"));
 	teardown();
 }
 
@@ -307,16 +279,16 @@ TEST(paused_and_more)
 	EXPECT_EQ(vmctl("pause web"), 0);
 	EXPECT_EQ(vmctl("reset web"), 0);
 	poll(NULL, 0, 200);
-	EXPECT_TRUE(is(fact(nr, "state"), "paused"));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "paused"));
 	EXPECT_EQ(vmctl("resume web"), 0);
 	EXPECT_EQ(vmctl("wait web"), 0);
-	EXPECT_TRUE(is(fact(nr, "reason"), "reset"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "reset"));
 	nr = start("-n db", guest(sleeps));
 	await_output(nr, "asleep\n");
 	EXPECT_EQ(vmctl("pause db"), 0);
 	kill(atoi(fact(nr, "pid")), SIGTERM);
 	EXPECT_EQ(vmctl("wait db"), 128 + SIGTERM);
-	EXPECT_TRUE(is(c.text, "db\tsignal\t143\n"));
+	EXPECT_TRUE(text_is(c.text, "db\tsignal\t143\n"));
 	teardown();
 }
 
@@ -329,30 +301,30 @@ TEST(ended)
 	setup();
 	nr = start("-n job", guest(exits));
 	EXPECT_EQ(vmctl("wait job"), 11);
-	EXPECT_TRUE(is(c.text, "job\texit\t11\n"));
+	EXPECT_TRUE(text_is(c.text, "job\texit\t11\n"));
 	EXPECT_EQ(vmctl("wait -q job"), 11);
-	EXPECT_TRUE(is(c.text, ""));
-	EXPECT_TRUE(is(fact(nr, "state"), "ended"));
-	EXPECT_TRUE(is(fact(nr, "pid"), "null"));
-	EXPECT_TRUE(is(fact(nr, "cpus"), "1"));
-	EXPECT_TRUE(is(fact(nr, "memory"), "2097152"));
+	EXPECT_TRUE(text_is(c.text, ""));
+	EXPECT_TRUE(text_is(fact(nr, "state"), "ended"));
+	EXPECT_TRUE(text_is(fact(nr, "pid"), "null"));
+	EXPECT_TRUE(text_is(fact(nr, "cpus"), "1"));
+	EXPECT_TRUE(text_is(fact(nr, "memory"), "2097152"));
 	EXPECT_EQ(vmctl("log job"), 0);
-	EXPECT_TRUE(is(c.text, "bye\n"));
+	EXPECT_TRUE(text_is(c.text, "bye\n"));
 	EXPECT_EQ(vmctl("log -f job"), 0);
-	EXPECT_TRUE(is(c.text, "bye\n"));
+	EXPECT_TRUE(text_is(c.text, "bye\n"));
 	EXPECT_GT(exits(nr), 0);
 	EXPECT_EQ(vmctl("info job"), 0);
-	EXPECT_TRUE(has(c.text, "reason     exit\nstatus     11\n"));
+	EXPECT_TRUE(text_has(c.text, "reason     exit\nstatus     11\n"));
 	EXPECT_EQ(vmctl("pause job"), 3);
-	EXPECT_TRUE(has(c.error, "job: the VM has ended"));
+	EXPECT_TRUE(text_has(c.error, "job: the VM has ended"));
 	EXPECT_EQ(vmctl("kill job"), 3);
 	EXPECT_EQ(vmctl("stop job"), 3);
 	EXPECT_EQ(vmctl("reset job"), 3);
 	EXPECT_EQ(vmctl("list -r"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	EXPECT_EQ(vmctl("rm job"), 0);
 	EXPECT_EQ(vmctl("rm job"), 3);
-	EXPECT_TRUE(has(c.error, "there is no VM job"));
+	EXPECT_TRUE(text_has(c.error, "there is no VM job"));
 	teardown();
 }
 
@@ -363,13 +335,13 @@ TEST(ends)
 	setup();
 	nr = start("-n job", guest(panics));
 	EXPECT_EQ(vmctl("wait job"), 255);
-	EXPECT_TRUE(is(fact(nr, "reason"), "panic"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "panic"));
 	nr = start("-n crash", guest(crashes));
 	EXPECT_EQ(vmctl("wait crash"), 1);
-	EXPECT_TRUE(is(fact(nr, "reason"), "triple-fault"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "triple-fault"));
 	nr = start("-n slow -t 0.5", guest(spins));
 	EXPECT_EQ(vmctl("wait slow"), 124);
-	EXPECT_TRUE(is(fact(nr, "reason"), "timeout"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "timeout"));
 	teardown();
 }
 
@@ -401,10 +373,10 @@ TEST(several)
 	start("-n b", guest(sleeps));
 	EXPECT_EQ(vmctl("pause a b"), 0);
 	EXPECT_EQ(vmctl("resume a nobody b"), 3);
-	EXPECT_TRUE(has(c.error, "there is no VM nobody"));
+	EXPECT_TRUE(text_has(c.error, "there is no VM nobody"));
 	EXPECT_EQ(vmctl("resume b"), 5);
 	EXPECT_EQ(vmctl("list a b -j"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "vms.1.name"), "b"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.1.name"), "b"));
 	EXPECT_EQ(vmctl("stop -f a b"), 0);
 	EXPECT_EQ(vmctl("rm a b"), 0);
 	teardown();
@@ -424,14 +396,14 @@ TEST(absent)
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		snprintf(words, sizeof(words), "%s nobody", verbs[i]);
 		EXPECT_EQ(vmctl(words), 3);
-		EXPECT_TRUE(is(c.error, "vmctl: there is no VM nobody\n"));
+		EXPECT_TRUE(text_is(c.error, "vmctl: there is no VM nobody\n"));
 		snprintf(words, sizeof(words), "%s 4711", verbs[i]);
 		EXPECT_EQ(vmctl(words), 3);
-		EXPECT_TRUE(is(c.error, "vmctl: there is no VM 4711\n"));
+		EXPECT_TRUE(text_is(c.error, "vmctl: there is no VM 4711\n"));
 		if (!strcmp(verbs[i], "list"))
 			continue;
 		EXPECT_EQ(vmctl(verbs[i]), 2);
-		EXPECT_TRUE(has(c.error, "which VM?"));
+		EXPECT_TRUE(text_has(c.error, "which VM?"));
 	}
 	EXPECT_EQ(vmctl("list -j"), 0);
 	EXPECT_TRUE(json_valid(c.text));
@@ -439,9 +411,9 @@ TEST(absent)
 	EXPECT_EQ(vmctl("start"), 2);
 	/* what goes wrong after the fork is told, too */
 	EXPECT_EQ(vmctl("start --flat 0xfffffff0 /proc/self/exe"), 1);
-	EXPECT_TRUE(has(c.error, "vmctl: "));
+	EXPECT_TRUE(text_has(c.error, "vmctl: "));
 	EXPECT_EQ(vmctl("list"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	teardown();
 }
 
@@ -455,7 +427,7 @@ TEST(run_leaves_no_record)
 	snprintf(words, sizeof(words), "run -q --flat 0x7c00 -n job %s", guest(exits));
 	EXPECT_EQ(vmctl(words), 11);
 	EXPECT_EQ(vmctl("list"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	teardown();
 }
 
@@ -467,7 +439,7 @@ TEST(killed_process)
 
 	setup();
 	snprintf(words, sizeof(words), "run --flat 0x7c00 -n job %s", guest(spins));
-	launch(words);
+	child_start_vmctl(&c, words);
 	ASSERT_TRUE(child_expect(&c, "spinning", LONG));
 	run = c;
 	EXPECT_EQ(vmctl("list -j job"), 0);
@@ -476,9 +448,9 @@ TEST(killed_process)
 	kill(run.pid, SIGKILL);
 	EXPECT_EQ(vmctl("wait job"), 137);
 	EXPECT_EQ(child_end(&run, LONG), 137);
-	EXPECT_TRUE(is(fact(nr, "reason"), "killed"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "killed"));
 	EXPECT_EQ(on("log", nr), 0);
-	EXPECT_TRUE(is(c.text, "spinning\n"));
+	EXPECT_TRUE(text_is(c.text, "spinning\n"));
 	teardown();
 }
 
@@ -490,19 +462,19 @@ TEST(kill_of_run)
 
 	setup();
 	snprintf(words, sizeof(words), "run --flat 0x7c00 -n job %s", guest(sleeps));
-	launch(words);
+	child_start_vmctl(&c, words);
 	ASSERT_TRUE(child_expect(&c, "asleep", LONG));
 	run = c;
-	launch("wait job");
+	child_start_vmctl(&c, "wait job");
 	waiter = c;
 	poll(NULL, 0, 500);
 	EXPECT_EQ(vmctl("kill job"), 0);
 	EXPECT_EQ(child_end(&run, LONG), 137);
-	EXPECT_TRUE(has(run.error, "the guest was killed"));
+	EXPECT_TRUE(text_has(run.error, "the guest was killed"));
 	EXPECT_EQ(child_end(&waiter, LONG), 137);
-	EXPECT_TRUE(is(waiter.text, "job\tkilled\t137\n"));
+	EXPECT_TRUE(text_is(waiter.text, "job\tkilled\t137\n"));
 	EXPECT_EQ(vmctl("list"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	teardown();
 }
 
@@ -517,7 +489,7 @@ TEST(stopped_process)
 	pid = atoi(fact(nr, "pid"));
 	kill(pid, SIGSTOP);
 	EXPECT_EQ(vmctl("kill job"), 0);
-	EXPECT_TRUE(is(fact(nr, "reason"), "killed"));
+	EXPECT_TRUE(text_is(fact(nr, "reason"), "killed"));
 	teardown();
 }
 
@@ -543,7 +515,7 @@ TEST(detached)
 		snprintf(path, sizeof(path), "/proc/%s/fd/%d", fact(nr, "pid"), i);
 		n = readlink(path, link, sizeof(link) - 1);
 		link[n < 0 ? 0 : n] = 0;
-		EXPECT_TRUE(is(link, "/dev/null"));
+		EXPECT_TRUE(text_is(link, "/dev/null"));
 	}
 	EXPECT_EQ(vmctl("kill job"), 0);
 	teardown();
@@ -558,26 +530,26 @@ static void be_user(const char *image)
 
 	ASSERT_OK(setresuid(1000, 1000, 1000));
 	EXPECT_EQ(vmctl("list"), 0);
-	EXPECT_TRUE(is(c.text, ""));
+	EXPECT_TRUE(text_is(c.text, ""));
 	EXPECT_EQ(vmctl("kill roots"), 3);
 	start("-n mine", image);
 	EXPECT_EQ(vmctl("list -j"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "vms.0.name"), "mine"));
-	EXPECT_TRUE(is(json_at(c.text, "vms.0.uid"), "1000"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.0.name"), "mine"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.0.uid"), "1000"));
 	EXPECT_FALSE(json_at(c.text, "vms.1.name"));
 	EXPECT_EQ(vmctl("kill mine"), 0);
 	/* of a VM that leaves no record, too */
 	snprintf(words, sizeof(words), "run --flat 0x7c00 -n short %s", image);
-	launch(words);
+	child_start_vmctl(&c, words);
 	ASSERT_TRUE(child_expect(&c, "spinning", LONG));
 	run = c;
-	launch("wait short");
+	child_start_vmctl(&c, "wait short");
 	waiter = c;
 	poll(NULL, 0, 500);
 	kill(run.pid, SIGTERM);
 	EXPECT_EQ(child_end(&run, LONG), 143);
 	EXPECT_EQ(child_end(&waiter, LONG), 143);
-	EXPECT_TRUE(is(waiter.text, "short\tsignal\t143\n"));
+	EXPECT_TRUE(text_is(waiter.text, "short\tsignal\t143\n"));
 }
 
 TEST(other_user)
@@ -601,9 +573,9 @@ TEST(other_user)
 	EXPECT_EQ(status, 0);
 	ASSERT_EQ(chmod("/dev/lodge", st.st_mode & 07777), 0);
 	EXPECT_EQ(vmctl("list mine roots -j"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "vms.0.uid"), "1000"));
-	EXPECT_TRUE(is(json_at(c.text, "vms.0.state"), "ended"));
-	EXPECT_TRUE(is(json_at(c.text, "vms.1.state"), "running"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.0.uid"), "1000"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.0.state"), "ended"));
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.1.state"), "running"));
 	teardown();
 }
 
@@ -616,7 +588,7 @@ TEST(events)
 	int nr;
 
 	setup();
-	launch("events -j -c 8");
+	child_start_vmctl(&c, "events -j -c 8");
 	events = c;
 	poll(NULL, 0, 1000);
 	nr = start("-n job", guest(spins));
@@ -627,18 +599,18 @@ TEST(events)
 	EXPECT_EQ(vmctl("rm job"), 0);
 	start("-n job", guest(spins));
 	EXPECT_EQ(child_end(&events, LONG), 0);
-	EXPECT_TRUE(is(events.error, ""));
+	EXPECT_TRUE(text_is(events.error, ""));
 	snprintf(words, sizeof(words), "\"number\": %d,", nr);
-	EXPECT_TRUE(has(events.text, words));
-	EXPECT_TRUE(has(events.text, "\"event\": \"created\""));
-	EXPECT_TRUE(has(events.text, "\"event\": \"running\""));
-	EXPECT_TRUE(has(events.text, "\"event\": \"paused\""));
-	EXPECT_TRUE(has(events.text, "\"event\": \"resumed\""));
-	EXPECT_TRUE(has(events.text,
+	EXPECT_TRUE(text_has(events.text, words));
+	EXPECT_TRUE(text_has(events.text, "\"event\": \"created\""));
+	EXPECT_TRUE(text_has(events.text, "\"event\": \"running\""));
+	EXPECT_TRUE(text_has(events.text, "\"event\": \"paused\""));
+	EXPECT_TRUE(text_has(events.text, "\"event\": \"resumed\""));
+	EXPECT_TRUE(text_has(events.text,
 			"\"event\": \"ended\",\n  \"reason\": \"killed\",\n  \"status\": 137"));
-	EXPECT_TRUE(has(events.text, "\"event\": \"deleted\""));
+	EXPECT_TRUE(text_has(events.text, "\"event\": \"deleted\""));
 	*(strstr(events.text, "\n}\n") + 2) = 0;
-	EXPECT_TRUE(is(json_at(events.text, "event"), "created"));
+	EXPECT_TRUE(text_is(json_at(events.text, "event"), "created"));
 	teardown();
 }
 
@@ -648,12 +620,12 @@ TEST(follow_log)
 
 	setup();
 	start("-n job", guest(obeys));
-	launch("log -f job");
+	child_start_vmctl(&c, "log -f job");
 	ASSERT_TRUE(child_expect(&c, "ready\n", LONG));
 	log = c;
 	EXPECT_EQ(vmctl("stop -w job"), 0);
 	EXPECT_EQ(child_end(&log, LONG), 0);
-	EXPECT_TRUE(is(log.text, "ready\n"));
+	EXPECT_TRUE(text_is(log.text, "ready\n"));
 	teardown();
 }
 
@@ -666,8 +638,8 @@ TEST(table)
 	start("-n web", guest(spins));
 	child_start_on_terminal(&c, argv);
 	EXPECT_EQ(child_end(&c, LONG), 0);
-	EXPECT_TRUE(has(c.text, "NR  NAME  STATE    CPUS  MEMORY"));
-	EXPECT_TRUE(has(c.text, "web   running     1      2M  00:0"));
+	EXPECT_TRUE(text_has(c.text, "NR  NAME  STATE    CPUS  MEMORY"));
+	EXPECT_TRUE(text_has(c.text, "web   running     1      2M  00:0"));
 	EXPECT_FALSE(memchr(c.text, '\t', c.len));
 	teardown();
 }

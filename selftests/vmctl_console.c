@@ -77,14 +77,6 @@ static void attach(struct child *child)
 	ASSERT_TRUE(child_expect(child, "ready\r\n", LONG));
 }
 
-static bool has(const char *text, const char *words)
-{
-	if (strstr(text, words))
-		return true;
-	diag("no \"%s\" in \"%.300s\"", words, text);
-	return false;
-}
-
 static bool is_raw(const struct child *child)
 {
 	struct termios t;
@@ -109,12 +101,12 @@ TEST(keys_and_escape)
 	EXPECT_FALSE(is_raw(&t));
 	/* it lives on, and shows who comes next what was written before */
 	attach(&t);
-	EXPECT_TRUE(has(t.text, "ready\r\nb\4\2"));
+	EXPECT_TRUE(text_has(t.text, "ready\r\nb\4\2"));
 	child_write(&t, "c", 1);
 	EXPECT_TRUE(child_expect(&t, "\2d", LONG));
 	child_write(&t, "q", 1);
 	EXPECT_EQ(child_end(&t, LONG), 0);
-	EXPECT_TRUE(has(t.text, "vmctl: echo has ended: power-off (0)"));
+	EXPECT_TRUE(text_has(t.text, "vmctl: echo has ended: power-off (0)"));
 	EXPECT_EQ(vmctl("rm", "echo"), 0);
 }
 
@@ -125,7 +117,7 @@ TEST(one_writes_others_look_on)
 	start();
 	attach(&first);
 	attach(&second);
-	EXPECT_TRUE(has(second.text, "your keys do not go there: another has the input"));
+	EXPECT_TRUE(text_has(second.text, "your keys do not go there: another has the input"));
 	child_write(&second, "xyz", 3);
 	child_write(&first, "m", 1);
 	EXPECT_TRUE(child_expect(&first, "n", LONG));
@@ -178,7 +170,7 @@ TEST(pipe)
 	child_write(&t, many, sizeof(many));
 	child_close_input(&t);
 	EXPECT_EQ(child_end(&t, LONG), 0);
-	EXPECT_TRUE(has(t.text + t.len - 6, "11\2y"));
+	EXPECT_TRUE(text_has(t.text + t.len - 6, "11\2y"));
 	EXPECT_EQ(vmctl("rm", "echo"), 0);
 }
 
@@ -203,7 +195,7 @@ TEST(sysrq)
 TEST(mistakes)
 {
 	EXPECT_EQ(vmctl("console", "nobody"), 3);
-	EXPECT_TRUE(has(c.error, "there is no VM nobody"));
+	EXPECT_TRUE(text_has(c.error, "there is no VM nobody"));
 	EXPECT_EQ(vmctl("console", NULL), 2);
 	EXPECT_EQ(vmctl("sysrq", "nobody"), 2);
 }

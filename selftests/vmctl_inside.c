@@ -35,32 +35,9 @@ static struct child c;
 /* vmctl and these words; its status */
 static int vmctl(const char *words)
 {
-	static char line[256];
-	char *argv[16] = { (char *)"vmctl" };
-	int argc = 1;
-
-	snprintf(line, sizeof(line), "%s", words);
-	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
-		argc++;
-	child_start(&c, argv);
+	child_start_vmctl(&c, words);
 	child_close_input(&c);
 	return child_end(&c, LONG);
-}
-
-static bool is(const char *text, const char *words)
-{
-	if (text && !strcmp(text, words))
-		return true;
-	diag("\"%.300s\" is not \"%s\"", text ? text : "(nothing)", words);
-	return false;
-}
-
-static bool has(const char *text, const char *words)
-{
-	if (strstr(text, words))
-		return true;
-	diag("no \"%s\" in \"%.400s\"", words, text);
-	return false;
 }
 
 static void start(void)
@@ -93,17 +70,17 @@ TEST(counters_of_each_processor)
 {
 	start();
 	EXPECT_EQ(vmctl("exits in"), 0);
-	EXPECT_TRUE(has(c.text, "\nio\t0\t"));
+	EXPECT_TRUE(text_has(c.text, "\nio\t0\t"));
 	EXPECT_FALSE(strstr(c.text, "\nio\t1\t"));
 	EXPECT_EQ(vmctl("exits -j in"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "name"), "in"));
-	EXPECT_TRUE(is(json_at(c.text, "cpus.1.id"), "1"));
+	EXPECT_TRUE(text_is(json_at(c.text, "name"), "in"));
+	EXPECT_TRUE(text_is(json_at(c.text, "cpus.1.id"), "1"));
 	EXPECT_TRUE(atoi(json_at(c.text, "cpus.0.counters.io")) > 7);
-	EXPECT_TRUE(is(json_at(c.text, "cpus.1.counters.io"), "0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "cpus.1.counters.io"), "0"));
 	EXPECT_EQ(vmctl("top -n 2 -i 0.2"), 0);
-	EXPECT_TRUE(has(c.text, "%CPU"));
-	EXPECT_TRUE(has(c.text, " in "));
-	EXPECT_TRUE(has(c.text, " running "));
+	EXPECT_TRUE(text_has(c.text, "%CPU"));
+	EXPECT_TRUE(text_has(c.text, " in "));
+	EXPECT_TRUE(text_has(c.text, " running "));
 	stop();
 	EXPECT_EQ(vmctl("top -n 0"), 2);
 	EXPECT_EQ(vmctl("exits in"), 3);
@@ -119,7 +96,7 @@ TEST(nmi)
 		usleep(20000);
 		ASSERT_EQ(vmctl("log in"), 0);
 	}
-	EXPECT_TRUE(has(c.text, "ready\r\nN"));
+	EXPECT_TRUE(text_has(c.text, "ready\r\nN"));
 	stop();
 }
 
@@ -127,19 +104,19 @@ TEST(registers)
 {
 	start();
 	EXPECT_EQ(vmctl("regs in"), 0);
-	EXPECT_TRUE(has(c.text, "cpu 0\n"));
-	EXPECT_TRUE(has(c.text, "cpu 1\n"));
-	EXPECT_TRUE(has(c.text, "rbx    0000000000005a17"));
+	EXPECT_TRUE(text_has(c.text, "cpu 0\n"));
+	EXPECT_TRUE(text_has(c.text, "cpu 1\n"));
+	EXPECT_TRUE(text_has(c.text, "rbx    0000000000005a17"));
 	/* not paused by that */
 	EXPECT_EQ(vmctl("list in"), 0);
-	EXPECT_TRUE(has(c.text, "running"));
+	EXPECT_TRUE(text_has(c.text, "running"));
 	EXPECT_EQ(vmctl("pause in"), 0);
 	EXPECT_EQ(vmctl("regs -j --cpu 0 in"), 0);
-	EXPECT_TRUE(is(json_at(c.text, "0.id"), "0"));
-	EXPECT_TRUE(is(json_at(c.text, "0.rbx"), "0x5a17"));
-	EXPECT_TRUE(is(json_at(c.text, "0.cs.base"), "0x0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "0.id"), "0"));
+	EXPECT_TRUE(text_is(json_at(c.text, "0.rbx"), "0x5a17"));
+	EXPECT_TRUE(text_is(json_at(c.text, "0.cs.base"), "0x0"));
 	EXPECT_EQ(vmctl("list in"), 0);
-	EXPECT_TRUE(has(c.text, "paused"));
+	EXPECT_TRUE(text_has(c.text, "paused"));
 	EXPECT_EQ(vmctl("regs --cpu 2 in"), 2);
 	stop();
 }
@@ -148,13 +125,14 @@ TEST(memory)
 {
 	start();
 	EXPECT_EQ(vmctl("mem in 0x9000 16"), 0);
-	EXPECT_TRUE(has(c.text, "0000000000009000  4f 53 52 45 4c 45 41 53  45 3d 31 2e 32 2e"));
-	EXPECT_TRUE(has(c.text, " 33 0a  OSRELEASE=1.2.3.\n"));
+	EXPECT_TRUE(text_has(c.text,
+			     "0000000000009000  4f 53 52 45 4c 45 41 53  45 3d 31 2e 32 2e"));
+	EXPECT_TRUE(text_has(c.text, " 33 0a  OSRELEASE=1.2.3.\n"));
 	/* to the end, and more than one message holds */
 	EXPECT_EQ(vmctl("mem --binary in 0x100000 0x100000"), 0);
 	EXPECT_EQ(c.len, 0x100000u);
 	EXPECT_EQ(vmctl("mem in 0x200000"), 1);
-	EXPECT_TRUE(has(c.error, "is memory"));
+	EXPECT_TRUE(text_has(c.error, "is memory"));
 	EXPECT_EQ(vmctl("mem in 0x1fffff 2"), 1);
 	EXPECT_EQ(vmctl("mem in nowhere"), 2);
 	EXPECT_EQ(vmctl("mem in 0xffffffffffffffff 2"), 2);
@@ -205,15 +183,15 @@ TEST(panic)
 			break;
 		usleep(50000);
 	}
-	EXPECT_TRUE(has(c.text, "paused"));
+	EXPECT_TRUE(text_has(c.text, "paused"));
 	EXPECT_EQ(vmctl("regs in"), 0);
-	EXPECT_TRUE(has(c.text, "rbx    0000000000005a17"));
+	EXPECT_TRUE(text_has(c.text, "rbx    0000000000005a17"));
 	EXPECT_EQ(vmctl("dump in " DUMP), 0);
-	EXPECT_TRUE(has(c.error, "no VMCOREINFO"));
+	EXPECT_TRUE(text_has(c.error, "no VMCOREINFO"));
 	unlink(DUMP);
 	EXPECT_EQ(vmctl("resume in"), 0);
 	EXPECT_EQ(vmctl("wait in"), 0);
-	EXPECT_TRUE(has(c.text, "in\tpower-off\t0"));
+	EXPECT_TRUE(text_has(c.text, "in\tpower-off\t0"));
 	EXPECT_EQ(vmctl("rm in"), 0);
 }
 
@@ -279,7 +257,7 @@ TEST(dump)
 	EXPECT_EQ(st.st_mode & 0777, 0600u);
 	EXPECT_TRUE(st.st_blocks * 512 < 1 << 20);
 	EXPECT_EQ(vmctl("list in"), 0);
-	EXPECT_TRUE(has(c.text, "running"));
+	EXPECT_TRUE(text_has(c.text, "running"));
 	EXPECT_EQ(vmctl("dump in /nowhere/core"), 1);
 	EXPECT_EQ(vmctl("dump in"), 2);
 	stop();

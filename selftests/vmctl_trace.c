@@ -23,14 +23,7 @@ static struct child c;
 
 static void launch(const char *words)
 {
-	static char line[256];
-	char *argv[16] = { (char *)"vmctl" };
-	int argc = 1;
-
-	snprintf(line, sizeof(line), "%s", words);
-	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
-		argc++;
-	child_start(&c, argv);
+	child_start_vmctl(&c, words);
 	child_close_input(&c);
 }
 
@@ -39,22 +32,6 @@ static int vmctl(const char *words)
 {
 	launch(words);
 	return child_end(&c, LONG);
-}
-
-static bool has(const char *text, const char *words)
-{
-	if (strstr(text, words))
-		return true;
-	diag("no \"%s\" in \"%.400s\"", words, text);
-	return false;
-}
-
-static bool is(const char *text, const char *words)
-{
-	if (text && !strcmp(text, words))
-		return true;
-	diag("\"%.300s\" is not \"%s\"", text ? text : "(nothing)", words);
-	return false;
 }
 
 static void start(const char *name, const char *from, const char *to)
@@ -135,10 +112,10 @@ TEST(as_json)
 	EXPECT_EQ(vmctl("trace -j --count=5 asks exit"), 0);
 	for (line = strtok_r(c.text, "\n", &left); line; line = strtok_r(NULL, "\n", &left)) {
 		EXPECT_TRUE(json_valid(line));
-		EXPECT_TRUE(is(json_at(line, "event"), "exit"));
-		EXPECT_TRUE(is(json_at(line, "vcpu"), "0"));
+		EXPECT_TRUE(text_is(json_at(line, "event"), "exit"));
+		EXPECT_TRUE(text_is(json_at(line, "vcpu"), "0"));
 		EXPECT_TRUE(json_at(line, "time") && json_at(line, "number"));
-		EXPECT_TRUE(json_at(line, "reason") && has(json_at(line, "rip"), "0x"));
+		EXPECT_TRUE(json_at(line, "reason") && text_has(json_at(line, "rip"), "0x"));
 		n++;
 	}
 	EXPECT_EQ(n, 5);
@@ -177,7 +154,7 @@ TEST(leaves_nothing)
 	EXPECT_EQ(child_end(&c, LONG), 0);
 	EXPECT_EQ(instances(), before);
 	EXPECT_EQ(vmctl("trace asks"), 3);
-	EXPECT_TRUE(has(c.error, "has ended"));
+	EXPECT_TRUE(text_has(c.error, "has ended"));
 	EXPECT_EQ(vmctl("rm asks"), 0);
 }
 
@@ -187,7 +164,7 @@ static void as_nobody(void)
 	ASSERT_OK(setuid(65534));
 	start("asks", asks_start, asks_end);
 	EXPECT_EQ(vmctl("trace asks"), 1);
-	EXPECT_TRUE(has(c.error, "tracing is for root"));
+	EXPECT_TRUE(text_has(c.error, "tracing is for root"));
 	stop("asks");
 }
 
@@ -199,7 +176,7 @@ TEST(refusals)
 	start("asks", asks_start, asks_end);
 	EXPECT_EQ(vmctl("trace"), 2);
 	EXPECT_EQ(vmctl("trace asks entry everything"), 2);
-	EXPECT_TRUE(has(c.error, "everything"));
+	EXPECT_TRUE(text_has(c.error, "everything"));
 	EXPECT_EQ(vmctl("trace -c 0 asks"), 2);
 	EXPECT_EQ(vmctl("trace nobody"), 3);
 	ASSERT_EQ(stat("/dev/lodge", &st), 0);
@@ -217,6 +194,6 @@ TEST(refusals)
 	umount2("/sys/kernel/debug", MNT_DETACH);
 	ASSERT_OK(umount2("/sys/kernel/tracing", MNT_DETACH));
 	EXPECT_EQ(vmctl("trace asks"), 4);
-	EXPECT_TRUE(has(c.error, "no tracefs"));
+	EXPECT_TRUE(text_has(c.error, "no tracefs"));
 	stop("asks");
 }

@@ -74,6 +74,18 @@ void child_start(struct child *c, char * const argv[])
 	c->err = err[0];
 }
 
+void child_start_vmctl(struct child *c, const char *words)
+{
+	char *argv[64] = { (char *)"vmctl" };
+	char line[1024];
+	int argc = 1;
+
+	snprintf(line, sizeof(line), "%s", words);
+	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
+		argc++;
+	child_start(c, argv);
+}
+
 void child_start_on_terminal(struct child *c, char * const argv[])
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
@@ -211,4 +223,20 @@ int child_end(struct child *c, int ms)
 	if (status == -1)
 		return -1;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool text_has(const char *text, const char *words)
+{
+	if (strstr(text, words))
+		return true;
+	diag("no \"%s\" in \"%.400s\"", words, text);
+	return false;
+}
+
+bool text_is(const char *text, const char *words)
+{
+	if (text && !strcmp(text, words))
+		return true;
+	diag("\"%.300s\" is not \"%s\"", text ? text : "(nothing)", words);
+	return false;
 }

@@ -36,6 +36,8 @@ extern int child_ignores;
 
 /* All of them end the test when something that is not under test fails */
 void child_start(struct child *c, char * const argv[]);
+/* vmctl with these words, blanks between them */
+void child_start_vmctl(struct child *c, const char *words);
 void child_start_on_terminal(struct child *c, char * const argv[]);
 void child_write(struct child *c, const void *bytes, size_t len);
 void child_close_input(struct child *c);
@@ -48,5 +50,9 @@ bool child_expect(struct child *c, const char *words, int ms);
  * killed.  Frees what child_start() took but @text and @error.
  */
 int child_end(struct child *c, int ms);
+
+/* What a child said; if it is otherwise, they tell */
+bool text_has(const char *text, const char *words);
+bool text_is(const char *text, const char *words);
 
 #endif /* LODGE_SELFTESTS_CHILD_H */
