@@ -68,7 +68,7 @@ struct lodge_mem_ops {
  * @slots_lock: serialises set_slot and get_dirty
  * @srcu: held over accesses through a slot that may sleep
  * @ops: [I]
- * @vm: number of the VM, for tracepoints; [I] once it has one
+ * @vm_number: the VM's, for tracepoints; [I] once it has one
  * @gpa_limit: [I] first guest-physical address that cannot be memory
  */
 struct lodge_mem {
@@ -79,7 +79,7 @@ struct lodge_mem {
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	const struct lodge_mem_ops *ops;
-	u32 vm;
+	u32 vm_number;
 	u64 gpa_limit;
 };
 

@@ -168,9 +168,9 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	err = lodge_registry_add(vm);
 	if (err)
 		goto err_mem;
-	vm->mem.vm = vm->record->number;
+	vm->mem.vm_number = vm->record->number;
 	if (vm->machine)
-		vm->machine->irq.vm = vm->record->number;
+		vm->machine->irq.vm_number = vm->record->number;
 	return vm;
 
 err_mem:

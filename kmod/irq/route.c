@@ -99,7 +99,7 @@ static void set_source(struct lodge_irq *irq, u32 *source, unsigned int gsi, boo
 
 	if (!lodge_route_is_gsi(gsi))
 		return;
-	trace_lodge_irq(irq->vm, gsi, level);
+	trace_lodge_irq(irq->vm_number, gsi, level);
 	raw_spin_lock_irqsave(&irq->lock, flags);
 	*source = level ? *source | BIT(gsi) : *source & ~BIT(gsi);
 	pass_line(irq, gsi, is_asserted(irq, gsi));
@@ -145,8 +145,8 @@ void lodge_route_pulse_gsi(struct lodge_irq *irq, unsigned int gsi)
 
 	if (!lodge_route_is_gsi(gsi))
 		return;
-	trace_lodge_irq(irq->vm, gsi, true);
-	trace_lodge_irq(irq->vm, gsi, false);
+	trace_lodge_irq(irq->vm_number, gsi, true);
+	trace_lodge_irq(irq->vm_number, gsi, false);
 	raw_spin_lock_irqsave(&irq->lock, flags);
 	pass_line(irq, gsi, true);
 	pass_line(irq, gsi, is_asserted(irq, gsi));
@@ -225,7 +225,7 @@ void lodge_route_msi(struct lodge_irq *irq, u64 address, u32 data)
 		.level = data & MSI_LEVEL,
 	};
 
-	trace_lodge_msi(irq->vm, address, data);
+	trace_lodge_msi(irq->vm_number, address, data);
 	if ((address & MSI_BASE_MASK) != MSI_BASE)
 		return;
 	if (m.level && !(data & MSI_ASSERT))

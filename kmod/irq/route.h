@@ -25,7 +25,7 @@ struct lodge_bus;
  * @lapic: by vCPU number; set by lodge_lapic_publish(), read under RCU [L]
  * @nr_lapics: the highest number that was ever there, plus 1 [L]
  * @turn: who is first asked for the next lowest-priority interrupt
- * @vm: number of the VM, for tracepoints
+ * @vm_number: the VM's, for tracepoints
  * @driven: GSIs that devices assert, a bit each [L]
  * @held: GSIs that irqfds assert until the guest has handled the interrupt [L]
  * @ended: told which of @held an EOI has let go; interrupts off or on, no lock held [I]
@@ -41,7 +41,7 @@ struct lodge_irq {
 	struct lodge_lapic __rcu *lapic[LODGE_IRQ_MAX_LAPICS];
 	u32 nr_lapics;
 	u32 turn;
-	u32 vm;
+	u32 vm_number;
 	u32 driven;
 	u32 held;
 	void (*ended)(void *listener, u32 gsis);

@@ -373,7 +373,7 @@ void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
  */
 void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
 {
-	trace_lodge_kick(dev->mem->vm, dev->ops->id, dev->worker->pid, queue);
+	trace_lodge_kick(dev->mem->vm_number, dev->ops->id, dev->worker->pid, queue);
 	if (queue >= dev->nr_queues || !READ_ONCE(dev->live))
 		return;
 	atomic64_inc(&dev->kicks);

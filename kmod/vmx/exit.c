@@ -297,7 +297,7 @@ static int handle_ept_violation(struct vmx_vcpu *vmx)
 
 	vcpu->stats[LODGE_STAT_EPT_FAULTS]++;
 	ret = lodge_mem_fault(&vcpu->vm->mem, vmx->exit.gpa, access, &size);
-	trace_lodge_fault(vcpu->vm->mem.vm, vcpu->id, vmx->exit.gpa, access, size);
+	trace_lodge_fault(vcpu->vm->mem.vm_number, vcpu->id, vmx->exit.gpa, access, size);
 	if (likely(!ret))
 		return LODGE_NEXT_ENTER;
 	if (ret == -EINTR || ret == -EAGAIN)

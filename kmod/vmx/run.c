@@ -197,7 +197,7 @@ static noinline void trace_entry(struct vmx_vcpu *vmx)
 {
 	const struct lodge_vcpu *vcpu = vmx->vcpu;
 
-	trace_lodge_entry(vcpu->vm->mem.vm, vcpu->id, vcpu->cached & LODGE_PART_RIP ?
+	trace_lodge_entry(vcpu->vm->mem.vm_number, vcpu->id, vcpu->cached & LODGE_PART_RIP ?
 			  vcpu->rip : vmcs_readl(VMCS_GUEST_RIP));
 }
 
@@ -206,7 +206,7 @@ static noinline void trace_exit(struct vmx_vcpu *vmx)
 	const struct lodge_vcpu *vcpu = vmx->vcpu;
 	u32 reason = vmx->exit.reason;
 
-	trace_lodge_exit(vcpu->vm->mem.vm, vcpu->id, reason, vmcs_readl(VMCS_GUEST_RIP),
+	trace_lodge_exit(vcpu->vm->mem.vm_number, vcpu->id, reason, vmcs_readl(VMCS_GUEST_RIP),
 			 vmcs_readl(VMCS_EXIT_QUALIFICATION),
 			 reason == VMX_EXIT_EXCEPTION_NMI ? vmcs_read32(VMCS_EXIT_INTR_INFO) : 0);
 }
