@@ -237,7 +237,7 @@ static void row_for_programs(struct table *t, const struct nl_device *d,
 static void print_table(const struct nl_device *list, unsigned int n)
 {
 	static const char * const people[] = {
-		"NAME", ">PCI", "STATE", ">IN", ">OUT", ">ERRORS", "WHAT", "BEHIND", NULL
+		"NAME", ">SLOT", "STATE", ">IN", ">OUT", ">ERRORS", "WHAT", "BEHIND", NULL
 	};
 	static const char * const programs[] = {
 		"name", "slot", "state", "behind", "in", "in_bytes", "out", "out_bytes", "other",
