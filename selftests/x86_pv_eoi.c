@@ -29,8 +29,10 @@
 #define MANY		2000
 #define SOME		300
 
+#define TRIES		50
+
 static volatile u64 taken, ended, refused, order;
-static volatile bool nest;
+static volatile bool nest, offered;
 
 static u32 apic_read(u32 reg)
 {
@@ -55,10 +57,10 @@ static bool in_service(u8 vector)
 /* As Linux does it */
 static void end_interrupt(void)
 {
-	bool offered;
+	bool accepted;
 
-	asm volatile("btrl $0, %0" : "+m" (*RECORD), "=@ccc" (offered));
-	if (offered) {
+	asm volatile("btrl $0, %0" : "+m" (*RECORD), "=@ccc" (accepted));
+	if (accepted) {
 		ended++;
 		return;
 	}
@@ -79,7 +81,7 @@ static void on_high(struct guest_frame *f)
 	order = order << 8 | HIGH;
 	if (nest) {
 		/* something waits from now on: the offer is void */
-		GUEST_ASSERT_EQ(*RECORD, 1);
+		offered = *RECORD;
 		self_ipi(LOW);
 		GUEST_ASSERT_EQ(*RECORD, 0);
 	}
@@ -154,26 +156,58 @@ TEST(saves_an_exit)
 	vcpu_done(vcpu);
 }
 
-static void two(void)
+/* Of two ends of interrupts one has to be seen; a tick of the host takes back the other offer too */
+static void check_ends(void)
 {
-	set_up();
-	/* both wait: the end of the first lets the second in, so it must be seen */
+	GUEST_ASSERT_EQ(order, HIGH << 8 | LOW);
+	GUEST_ASSERT(refused >= 1);
+	GUEST_ASSERT_EQ(refused + ended, 2);
+	GUEST_ASSERT(!in_service(LOW));
+	GUEST_ASSERT(!in_service(HIGH));
+	order = 0;
+	refused = 0;
+	ended = 0;
+}
+
+/* Both wait: the end of the first lets the second in, so it must be seen */
+static bool both_wait(void)
+{
+	bool saved;
+
+	cli();
 	self_ipi(LOW);
 	self_ipi(HIGH);
 	sti();
 	cpu_relax();
-	GUEST_ASSERT_EQ(order, HIGH << 8 | LOW);
-	GUEST_ASSERT_EQ(refused, 1);
-	GUEST_ASSERT_EQ(ended, 1);
-	/* the second comes when the first has been offered */
-	order = 0;
+	saved = ended == 1;
+	check_ends();
+	return saved;
+}
+
+/* The second comes when the first has been offered */
+static bool second_comes(void)
+{
+	bool saved;
+
 	nest = true;
 	self_ipi(HIGH);
-	GUEST_ASSERT_EQ(order, HIGH << 8 | LOW);
-	GUEST_ASSERT_EQ(refused, 2);
-	GUEST_ASSERT_EQ(ended, 2);
-	GUEST_ASSERT(!in_service(LOW));
-	GUEST_ASSERT(!in_service(HIGH));
+	nest = false;
+	saved = offered && ended == 1;
+	check_ends();
+	return saved;
+}
+
+static void two(void)
+{
+	u64 i, waiting = 0, coming = 0;
+
+	set_up();
+	for (i = 0; i < TRIES; i++) {
+		waiting += both_wait();
+		coming += second_comes();
+	}
+	GUEST_ASSERT(waiting);
+	GUEST_ASSERT(coming);
 }
 
 TEST(not_if_another_waits)
