@@ -98,6 +98,9 @@ void cmd_where(const char *where);
 /* All verbs, ended by an empty entry */
 extern const struct cmd cmds[];
 
+/* What vmctl trace can tell of, ended by NULL */
+extern const char * const trace_events[];
+
 int cmd_balloon(const struct cmd_args *args);
 int cmd_check(const struct cmd_args *args);
 int cmd_completion(const struct cmd_args *args);

@@ -27,9 +27,10 @@
 #define MAX_PATH	256
 
 static const char * const mounts[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-static const char * const events[] = { "entry", "exit", "inject", "fault", "kick", "irq", "msi" };
 
-#define NR_EVENTS	(sizeof(events) / sizeof(events[0]))
+const char * const trace_events[] = {
+	"entry", "exit", "inject", "fault", "kick", "irq", "msi", NULL
+};
 
 /**
  * struct tracer - a trace under way
@@ -220,9 +221,9 @@ static int switch_on(struct tracer *t)
 		return cmd_error(CMD_FAILED, "%s: %s", text, strerror(errno));
 	snprintf(text, sizeof(text), "vm == %u", t->vm->number);
 	status = put(t, "events/lodge/filter", text);
-	for (i = 0; i < NR_EVENTS && !status; i++) {
-		snprintf(text, sizeof(text), "events/lodge/lodge_%s/enable", events[i]);
-		if (wanted(t, events[i]))
+	for (i = 0; trace_events[i] && !status; i++) {
+		snprintf(text, sizeof(text), "events/lodge/lodge_%s/enable", trace_events[i]);
+		if (wanted(t, trace_events[i]))
 			status = put(t, text, "1");
 	}
 	return status;
@@ -382,9 +383,9 @@ static int check_events(const struct cmd_args *args)
 	int i;
 
 	for (i = 1; i < args->argc; i++) {
-		for (j = 0; j < NR_EVENTS && strcmp(events[j], args->argv[i]); j++)
+		for (j = 0; trace_events[j] && strcmp(trace_events[j], args->argv[i]); j++)
 			;
-		if (j == NR_EVENTS)
+		if (!trace_events[j])
 			return cmd_error(CMD_USAGE, "there is no event \"%s\": see vmctl help trace",
 					 args->argv[i]);
 	}
