@@ -12,7 +12,9 @@
 #define ECAM		0xc0000000ull
 #define WINDOW		0xc0100000ull
 #define WINDOW_END	0xfec00000ull
+#ifndef SLOT
 #define SLOT		5	/* of the device */
+#endif
 #define BAR_SIZE	0x8000u
 
 static inline u32 read32(u64 at)
