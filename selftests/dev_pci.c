@@ -199,7 +199,12 @@ TEST(devices_are_refused)
 	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_RNG, .serial[19] = 1);
 	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_RNG, .mac[5] = 1);
 	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_RNG, .mtu = 1500);
-	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_RNG, .pad2 = 1);
+	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_RNG, .fds = { 1 });
+	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_NET, .fd = file, .fds = { 1 });
+	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_NET, .fd = file, .queues = 2,
+		       .fds = { file, 1 });
+	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_NET, .fd = file, .queues = 9);
+	EXPECT_REFUSED(EBADF, .id = LODGE_DEVICE_NET, .fd = file, .queues = 2, .fds = { -1 });
 	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_BLOCK, .fd = file, .queues = 17);
 	EXPECT_REFUSED(EINVAL, .id = LODGE_DEVICE_BLOCK, .fd = file, .flags = 2);
 	EXPECT_REFUSED(EBADF, .id = LODGE_DEVICE_BLOCK);

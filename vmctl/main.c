@@ -118,7 +118,7 @@ static const struct cmd_opt run_opts[] = {
 	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
 	{ 'c', "cpus", "N", "processors (default 1)" },
 	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
-	{ RUN_NET, "net", "[OPTION,...]", "a network device; tap=NAME, mac=ADDRESS, mtu=N, nat" },
+	{ RUN_NET, "net", "[OPTION,...]", "a NIC; tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat" },
 	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
 	{ 'f', "file", "FILE", "what this file says of the VM; start: of these, or of all in it" },
 	{ RUN_DRY_RUN, "dry-run", NULL, "with --file: tell what would be started, and do not" },

@@ -71,6 +71,18 @@ static int set_mtu(struct net *n, const char *value)
 	return CMD_OK;
 }
 
+static int set_pairs(struct net *n, const char *value)
+{
+	char *end;
+	unsigned long queues = strtoul(value, &end, 10);
+
+	if (!isdigit((unsigned char)*value) || *end || !queues || queues > LODGE_MAX_PAIRS)
+		return cmd_error(CMD_USAGE, "--net: queues takes a number from 1 to %d, not \"%s\"",
+				 LODGE_MAX_PAIRS, value);
+	n->queues = queues;
+	return CMD_OK;
+}
+
 static int take_word(struct net *n, const char *word)
 {
 	if (!strncmp(word, "tap=", 4))
@@ -79,11 +91,13 @@ static int take_word(struct net *n, const char *word)
 		return set_mac(n, word + 4);
 	if (!strncmp(word, "mtu=", 4))
 		return set_mtu(n, word + 4);
+	if (!strncmp(word, "queues=", 7))
+		return set_pairs(n, word + 7);
 	if (!strcmp(word, "nat")) {
 		n->nat = true;
 		return CMD_OK;
 	}
-	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, nat",
+	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat",
 			 word);
 }
 
@@ -97,9 +111,11 @@ static int take_word(struct net *n, const char *word)
 int net_parse(struct net *n, const char *value)
 {
 	char *list, *word;
-	int status = CMD_OK;
+	int i, status = CMD_OK;
 
-	*n = (struct net){ .fd = -1, .dhcp = -1 };
+	*n = (struct net){ .queues = 1, .dhcp = -1 };
+	for (i = 0; i < LODGE_MAX_PAIRS; i++)
+		n->fd[i] = -1;
 	if (!value)
 		return CMD_OK;
 	/* the name lives as long as vmctl */
@@ -118,8 +134,14 @@ int net_parse(struct net *n, const char *value)
 
 static int open_tun(struct net *n)
 {
-	n->fd = open(TUN, O_RDWR | O_CLOEXEC);
-	if (n->fd >= 0)
+	unsigned int i;
+
+	for (i = 0; i < n->queues; i++) {
+		n->fd[i] = open(TUN, O_RDWR | O_CLOEXEC);
+		if (n->fd[i] < 0)
+			break;
+	}
+	if (i == n->queues)
 		return CMD_OK;
 	switch (errno) {
 	case ENOENT:
@@ -136,30 +158,42 @@ static int open_tun(struct net *n)
 }
 
 /* 0 or an errno */
-static int attach(struct net *n, const char *name)
+static int attach_queue(int fd, const char *name, int flags)
 {
-	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
 	int header = HEADER;
 
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
-	if (ioctl(n->fd, TUNSETIFF, &req) || ioctl(n->fd, TUNSETVNETHDRSZ, &header))
+	if (ioctl(fd, TUNSETIFF, &req) || ioctl(fd, TUNSETVNETHDRSZ, &header))
 		return errno;
 	return 0;
 }
 
+static int attach(const struct net *n, const char *name)
+{
+	unsigned int i;
+	int error = 0;
+
+	for (i = 0; i < n->queues && !error; i++)
+		error = attach_queue(n->fd[i], name, n->queues > 1 ? IFF_MULTI_QUEUE : 0);
+	return error;
+}
+
 static int attach_failed(const struct net *n, int error)
 {
+	const char *multi = n->queues > 1 ? " multi_queue" : "";
+
 	switch (error) {
 	case EPERM:
 	case EACCES:
-		return cmd_error(CMD_FAILED, "--net tap=%s: you may not use it: have root make it with \"ip tuntap add %s mode tap user NAME\"",
-				 n->tap, n->tap);
+		return cmd_error(CMD_FAILED, "--net tap=%s: you may not use it: have root make it with \"ip tuntap add %s mode tap%s user NAME\"",
+				 n->tap, n->tap, multi);
 	case EBUSY:
 		return cmd_error(CMD_FAILED, "--net tap=%s: another guest or program uses it",
 				 n->tap);
 	case EINVAL:
-		return cmd_error(CMD_FAILED, "--net tap=%s: it is no tap, or one of several queues",
-				 n->tap);
+		return cmd_error(CMD_FAILED, "--net tap=%s: it is no tap, or one of %s", n->tap,
+				 n->queues > 1 ? "a single queue" : "several queues");
 	default:
 		return cmd_error(CMD_FAILED, "--net tap=%s: %s", n->tap, strerror(error));
 	}
@@ -210,6 +244,27 @@ static int configure(const struct net *n, const char *name, const char *address)
 	if (!error)
 		error = set_address(SIOCSIFNETMASK, name, "255.255.255.0");
 	return error ? error : bring_up(name);
+}
+
+/* Whether anybody has a queue of a tap, if it is up */
+static bool has_carrier(const char *name)
+{
+	char path[64], c = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, &c, 1) != 1)
+		c = 0;
+	if (fd >= 0)
+		close(fd);
+	return c == '1';
+}
+
+/* Who has a tap of one queue has it alone; of several, each would get a part of what comes */
+static int attach_named(const struct net *n)
+{
+	return n->queues > 1 && has_carrier(n->tap) ? EBUSY : attach(n, n->tap);
 }
 
 /* Without it a guest can still choose an address itself; 0 or an errno */
@@ -291,9 +346,9 @@ int net_open(struct net *n, bool quiet)
 	if (!n->tap)
 		return make_tap(n, quiet);
 	if (!if_nametoindex(n->tap))
-		return cmd_error(CMD_FAILED, "--net tap=%s: there is no such interface; \"ip tuntap add %s mode tap\" makes one, \"--net\" alone takes one of its own",
-				 n->tap, n->tap);
-	error = attach(n, n->tap);
+		return cmd_error(CMD_FAILED, "--net tap=%s: there is no such interface; \"ip tuntap add %s mode tap%s\" makes one, \"--net\" alone takes one of its own",
+				 n->tap, n->tap, n->queues > 1 ? " multi_queue" : "");
+	error = attach_named(n);
 	if (error)
 		return attach_failed(n, error);
 	if (!n->mtu && !ask(SIOCGIFMTU, &req, n->tap) && req.ifr_mtu != PLAIN_MTU &&

@@ -17,7 +17,8 @@
  * @mac: the guest's address, zero for one that the module makes up
  * @mtu: bytes, 0: the tap's
  * @nat: what is behind the host can be reached
- * @fd: attached until vmctl ends, or -1
+ * @queues: pairs of them: what the guest can use at the same time
+ * @fd: a queue of the tap for each pair, attached until vmctl ends, or -1
  * @dhcp: socket on which the guest asks for its address, or -1
  * @lease: what it is told
  */
@@ -26,7 +27,8 @@ struct net {
 	uint8_t mac[6];
 	uint16_t mtu;
 	bool nat;
-	int fd;
+	unsigned int queues;
+	int fd[LODGE_MAX_PAIRS];
 	int dhcp;
 	struct dhcp_lease lease;
 };

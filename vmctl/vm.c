@@ -141,10 +141,11 @@ static int add_disk(struct vm *vm, const struct disk *disk)
 static int add_net(struct vm *vm, const struct net *net)
 {
 	struct lodge_add_device d = {
-		.id = LODGE_DEVICE_NET, .fd = net->fd, .mtu = net->mtu,
+		.id = LODGE_DEVICE_NET, .fd = net->fd[0], .queues = net->queues, .mtu = net->mtu,
 	};
 
 	memcpy(d.mac, net->mac, sizeof(d.mac));
+	memcpy(d.fds, net->fd + 1, (net->queues - 1) * sizeof(d.fds[0]));
 	return add_device(vm, &d, "a network device");
 }
 

@@ -24,6 +24,7 @@
 #define TAKES_FD	BIT(0)
 #define TAKES_SERIAL	BIT(1)
 #define TAKES_MAC	BIT(2)		/* and MTU */
+#define TAKES_FDS	BIT(3)		/* one for each queue */
 
 /**
  * struct kind - a kind of device
@@ -85,19 +86,27 @@ static struct lodge_virtio *create_net(struct lodge_mem *mem, const char *name,
 				       const struct lodge_add_device *arg)
 {
 	struct lodge_net_config config = { .mtu = arg->mtu };
-	struct lodge_virtio *dev;
+	struct lodge_virtio *dev = ERR_PTR(-EBADF);
+	unsigned int i, nr = arg->queues ?: 1;
 
+	BUILD_BUG_ON(LODGE_MAX_PAIRS != LODGE_NET_PAIRS);
 	memcpy(config.mac, arg->mac, sizeof(config.mac));
-	config.file = fget(arg->fd);
-	if (!config.file)
-		return ERR_PTR(-EBADF);
+	for (; config.pairs < nr; config.pairs++) {
+		i = config.pairs;
+		config.file[i] = fget(i ? arg->fds[i - 1] : arg->fd);
+		if (!config.file[i])
+			goto out;
+	}
 	dev = lodge_net_create(mem, name, &config);
-	fput(config.file);
+out:
+	for (i = 0; i < config.pairs; i++)
+		fput(config.file[i]);
 	return dev;
 }
 
 static const struct kind kinds[] = {
-	{ LODGE_DEVICE_NET, "net", 0, TAKES_FD | TAKES_MAC, 1, create_net },
+	{ LODGE_DEVICE_NET, "net", 0, TAKES_FD | TAKES_FDS | TAKES_MAC, LODGE_MAX_PAIRS,
+	  create_net },
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
 	  LODGE_MAX_QUEUES, create_blk },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
@@ -115,16 +124,22 @@ static const struct kind *find_kind(u32 id)
 	return NULL;
 }
 
-static bool is_zero(const u8 *bytes, size_t len)
+static bool is_zero(const void *bytes, size_t len)
 {
 	return !memchr_inv(bytes, 0, len);
 }
 
 static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 {
-	if ((arg->flags & ~kind->flags) || arg->pad2)
+	unsigned int fds = 0;
+
+	if (arg->flags & ~kind->flags)
 		return false;
 	if (arg->slot >= LODGE_PCI_SLOTS || arg->queues > kind->max_queues)
+		return false;
+	if ((kind->takes & TAKES_FDS) && arg->queues)
+		fds = arg->queues - 1;
+	if (!is_zero(arg->fds + fds, sizeof(arg->fds) - fds * sizeof(arg->fds[0])))
 		return false;
 	return ((kind->takes & TAKES_FD) || arg->fd == -1) &&
 	       ((kind->takes & TAKES_SERIAL) || is_zero(arg->serial, sizeof(arg->serial))) &&

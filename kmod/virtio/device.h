@@ -29,7 +29,7 @@ struct lodge_virtio;
 struct mm_struct;
 struct task_struct;
 
-#define LODGE_VIRTIO_QUEUES	16
+#define LODGE_VIRTIO_QUEUES	17
 #define LODGE_VIRTIO_CONFIG	(-1)	/* in place of a queue: the configuration has changed */
 #define LODGE_VIRTIO_NO_VECTOR	0xffff
 

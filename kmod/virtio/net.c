@@ -11,6 +11,7 @@
 #include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/if_tun.h>
+#include <linux/overflow.h>
 #include <linux/virtio_ids.h>
 
 #include "../alloc.h"
@@ -82,8 +83,11 @@ void lodge_net_plug(struct lodge_virtio *dev, bool plugged)
 {
 	struct lodge_net *net = lodge_net_of(dev);
 
+	unsigned int i;
+
 	set_link(net, &net->plugged, plugged);
-	lodge_virtio_wake(dev, LODGE_NET_RX);
+	for (i = 0; i < net->nr_pairs; i++)
+		lodge_virtio_wake(dev, LODGE_NET_PAIR * i + LODGE_NET_RX);
 }
 
 /**
@@ -117,21 +121,35 @@ static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
 
 /* ---- the worker ---------------------------------------------------------- */
 
+/*
+ * A driver may send by any pair: what it had begun to send by one that it does not want to use any
+ * more leaves too.
+ */
+static int serve(struct lodge_net *net, unsigned int queue, unsigned int *pushed)
+{
+	unsigned int pair = queue / LODGE_NET_PAIR;
+
+	if (queue == lodge_net_ctl_queue(net))
+		return lodge_net_ctl_serve(net, pushed);
+	if (queue % LODGE_NET_PAIR == LODGE_NET_RX)
+		return lodge_net_tap_receive(net, pair, pushed);
+	return lodge_net_tap_send(net, pair, pushed);
+}
+
 static bool kick(struct lodge_virtio *dev, unsigned int queue)
 {
 	struct lodge_net *net = lodge_net_of(dev);
 	struct lodge_vq *vq = &dev->queue[queue].vq;
-	const struct cred *cred = override_creds(net->file->f_cred);
+	const struct cred *cred;
 	unsigned int pushed = 0;
 	int ret;
 
+	/* pairs that the driver does not know of */
+	if (queue > lodge_net_ctl_queue(net))
+		return false;
+	cred = override_creds(net->pair[0].file->f_cred);
 	lodge_vq_disable_kicks(vq);
-	if (queue == LODGE_NET_RX)
-		ret = lodge_net_tap_receive(net, &pushed);
-	else if (queue == LODGE_NET_TX)
-		ret = lodge_net_tap_send(net, &pushed);
-	else
-		ret = lodge_net_ctl_serve(net, &pushed);
+	ret = serve(net, queue, &pushed);
 	if (pushed && lodge_vq_wants_interrupt(vq) == 1)
 		lodge_virtio_interrupt(dev, queue);
 	revert_creds(cred);
@@ -143,8 +161,8 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 /* What was commanded stays if it is another queue that was reset */
 static int start(struct lodge_virtio *dev)
 {
-	const struct lodge_virtio_queue *ctl = &dev->queue[LODGE_NET_CTL];
 	struct lodge_net *net = lodge_net_of(dev);
+	const struct lodge_virtio_queue *ctl = &dev->queue[lodge_net_ctl_queue(net)];
 
 	if (!ctl->running || !ctl->vq.signalled_valid) {
 		lodge_net_ctl_reset(net);
@@ -171,7 +189,7 @@ static void destroy(struct lodge_virtio *dev)
 {
 	struct lodge_net *net = lodge_net_of(dev);
 
-	fput(net->file);
+	lodge_net_tap_put(net);
 	kvfree(net);
 }
 
@@ -192,18 +210,31 @@ static const struct lodge_virtio_ops net_ops = {
 	.destroy = destroy,
 };
 
+/* The queues that lie at @which in each pair, a bit each */
+static unsigned long queues_of(const struct lodge_net *net, unsigned int which)
+{
+	unsigned long queues = 0;
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++)
+		queues |= BIT(LODGE_NET_PAIR * i + which);
+	return queues;
+}
+
 static void fill(struct lodge_net *net, const struct lodge_net_config *config)
 {
+	__le16 pairs = cpu_to_le16(config->pairs);
+
 	memcpy(net->mac, config->mac, ETH_ALEN);
 	if (is_zero_ether_addr(net->mac))
 		eth_random_addr(net->mac);
 	memcpy(net->config.mac, net->mac, ETH_ALEN);
 	net->tap = true;
 	net->plugged = true;
-	lodge_limit_init(&net->limit[LODGE_NET_RX], &net->dev, BIT(LODGE_NET_RX));
-	lodge_limit_init(&net->limit[LODGE_NET_TX], &net->dev, BIT(LODGE_NET_TX));
+	lodge_limit_init(&net->limit[LODGE_NET_RX], &net->dev, queues_of(net, LODGE_NET_RX));
+	lodge_limit_init(&net->limit[LODGE_NET_TX], &net->dev, queues_of(net, LODGE_NET_TX));
 	net->config.status = (__force __virtio16)cpu_to_le16(VIRTIO_NET_S_LINK_UP);
-	net->config.max_virtqueue_pairs = (__force __virtio16)cpu_to_le16(1);
+	net->config.max_virtqueue_pairs = (__force __virtio16)pairs;
 	net->config.mtu = (__force __virtio16)cpu_to_le16(config->mtu);
 }
 
@@ -211,9 +242,9 @@ static void fill(struct lodge_net *net, const struct lodge_net_config *config)
  * lodge_net_create() - a network device
  * @mem: the VM's memory, that of the calling process
  * @name: of the worker
- * @config: what kind; copied, with a reference of its own to the file
+ * @config: what kind; copied, with references of its own to the files
  *
- * Return: the device, for lodge_virtio_destroy(), or an ERR_PTR: -EINVAL if the file is no
+ * Return: the device, for lodge_virtio_destroy(), or an ERR_PTR: -EINVAL if a file is no
  * tap, or @config has an address of many or an MTU below 68, -EBADFD if the tap is not attached
  * to a device, -EBADF if it is not open for reading and writing, -ENOMEM, or what
  * lodge_virtio_init() returned.
@@ -226,25 +257,29 @@ struct lodge_virtio *lodge_net_create(struct lodge_mem *mem, const char *name,
 
 	if (is_multicast_ether_addr(config->mac) || (config->mtu && config->mtu < ETH_MIN_MTU))
 		return ERR_PTR(-EINVAL);
-	net = lodge_alloc_large(sizeof(*net), GFP_KERNEL_ACCOUNT);
+	BUILD_BUG_ON(LODGE_NET_PAIR * LODGE_NET_PAIRS + 1 > LODGE_VIRTIO_QUEUES);
+	net = lodge_alloc_large(struct_size(net, pair, config->pairs), GFP_KERNEL_ACCOUNT);
 	if (!net)
 		return ERR_PTR(-ENOMEM);
+	net->nr_pairs = config->pairs;
 	err = lodge_net_tap_init(net, config->file);
 	if (err)
-		goto err_free;
+		goto err_put;
 	fill(net, config);
-	err = lodge_virtio_init(&net->dev, &net_ops, mem, LODGE_NET_QUEUES, QUEUE_SIZE, name);
+	err = lodge_virtio_init(&net->dev, &net_ops, mem, LODGE_NET_PAIR * net->nr_pairs + 1,
+				QUEUE_SIZE, name);
 	if (err)
 		goto err_put;
 	if (net->offloads)
 		net->dev.features |= GUEST_OFFLOADS;
 	if (config->mtu)
 		net->dev.features |= BIT_ULL(VIRTIO_NET_F_MTU);
+	if (net->nr_pairs > 1)
+		net->dev.features |= BIT_ULL(VIRTIO_NET_F_MQ);
 	return &net->dev;
 
 err_put:
-	fput(net->file);
-err_free:
+	lodge_net_tap_put(net);
 	kvfree(net);
 	return ERR_PTR(err);
 }

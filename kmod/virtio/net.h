@@ -9,14 +9,19 @@ struct file;
 struct lodge_mem;
 struct lodge_virtio;
 
+#define LODGE_NET_PAIRS		8	/* of queues, at most */
+
 /**
  * struct lodge_net_config - a network device
- * @file: a tap: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, headers of 12 bytes (TUNSETVNETHDRSZ)
+ * @file: a tap: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, headers of 12 bytes (TUNSETVNETHDRSZ); with
+ *	several pairs each is a queue of the same tap (IFF_MULTI_QUEUE)
+ * @pairs: of a receive and a transmit queue: how many there are in @file, 1 to LODGE_NET_PAIRS
  * @mac: address; one is made up if it is zero
  * @mtu: bytes that the driver is told of; 0: it is told nothing
  */
 struct lodge_net_config {
-	struct file *file;
+	struct file *file[LODGE_NET_PAIRS];
+	unsigned int pairs;
 	u8 mac[ETH_ALEN];
 	u16 mtu;
 };

@@ -80,6 +80,7 @@ void lodge_net_ctl_reset(struct lodge_net *net)
 	net->filter = (struct lodge_net_filter){ .mode = BIT(VIRTIO_NET_CTRL_RX_PROMISC) };
 	memcpy(net->filter.mac, net->mac, ETH_ALEN);
 	lodge_net_set_mac(net, net->mac);
+	net->used_pairs = 1;
 }
 
 /* ---- commands ------------------------------------------------------------ */
@@ -177,6 +178,22 @@ static bool set_offloads(struct lodge_net *net, struct iov_iter *data)
 	return !(features & ~net->dev.driver_features) && !lodge_net_tap_offload(net, features);
 }
 
+static bool set_pairs(struct lodge_net *net, struct iov_iter *data)
+{
+	__le16 le;
+	u16 n;
+
+	if (!lodge_virtio_has(&net->dev, VIRTIO_NET_F_MQ) ||
+	    !copy_from_iter_full(&le, sizeof(le), data))
+		return false;
+	n = le16_to_cpu(le);
+	if (n < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || n > net->nr_pairs)
+		return false;
+	net->used_pairs = n;
+	lodge_net_tap_steer(net);
+	return true;
+}
+
 static bool obey(struct lodge_net *net, struct iov_iter *data)
 {
 	struct virtio_net_ctrl_hdr hdr;
@@ -192,6 +209,8 @@ static bool obey(struct lodge_net *net, struct iov_iter *data)
 		return hdr.cmd == VIRTIO_NET_CTRL_MAC_ADDR_SET && set_mac(net, data);
 	case VIRTIO_NET_CTRL_VLAN:
 		return set_vlan(net, hdr.cmd, data);
+	case VIRTIO_NET_CTRL_MQ:
+		return hdr.cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && set_pairs(net, data);
 	case VIRTIO_NET_CTRL_GUEST_OFFLOADS:
 		return hdr.cmd == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET && set_offloads(net, data);
 	}
@@ -208,7 +227,7 @@ static bool obey(struct lodge_net *net, struct iov_iter *data)
  */
 int lodge_net_ctl_serve(struct lodge_net *net, unsigned int *pushed)
 {
-	struct lodge_vq *vq = &net->dev.queue[LODGE_NET_CTL].vq;
+	struct lodge_vq *vq = &net->dev.queue[lodge_net_ctl_queue(net)].vq;
 	struct lodge_vq_chain *chain = &net->chain;
 	struct iov_iter data;
 	u8 ack;

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * net_tap.c - a network device's frames, to and from the socket of a tap
+ * net_tap.c - a network device's frames, to and from the sockets of a tap
  *
  * The tap takes and gives frames with the virtio header in front, and checks what it says
  * of checksums and segments.  Frames go straight between the tap and the owner's memory.
+ *
+ * With several pairs each has a queue of the tap for itself.  Which queue a frame for the guest
+ * goes to is the tap's choice: where the guest sends that flow from, else by its hash, over all
+ * queues that are attached.  A guest need not use all pairs, and starts with one.  QEMU detaches
+ * the queues of the others from the tap (TUNSETQUEUE), which takes its argument from user space,
+ * so it is not for a worker.  Here they stay attached, and their frames are put into the receive
+ * queue of a pair that is used (lodge_net_pair.to): no frame is lost.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -25,36 +32,38 @@
 
 #define OFFLOADS	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
-static struct lodge_vq *vq_of(struct lodge_net *net, unsigned int queue)
+static struct lodge_virtio_queue *queue_of(struct lodge_net *net, unsigned int pair,
+					   unsigned int which)
 {
-	return &net->dev.queue[queue].vq;
+	return &net->dev.queue[LODGE_NET_PAIR * pair + which];
 }
 
 /* ---- from driver to tap -------------------------------------------------- */
 
 /* Arms the wake-up if it is not */
-static bool is_writable(struct lodge_net *net)
+static bool is_writable(struct lodge_net_pair *pair)
 {
-	return vfs_poll(net->file, NULL) & (EPOLLOUT | EPOLLERR);
+	return vfs_poll(pair->file, NULL) & (EPOLLOUT | EPOLLERR);
 }
 
 /* Return: 0, the frame has been sent; -EAGAIN, it has to wait; else negative, it is lost. */
-static int try_to_send(struct lodge_net *net, const struct lodge_vq_chain *chain)
+static int try_to_send(struct lodge_net_pair *pair, const struct lodge_vq_chain *chain)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 	int ret;
 
-	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME || !READ_ONCE(net->plugged))
+	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME || !READ_ONCE(pair->net->plugged))
 		return -EINVAL;
 	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
-	ret = net->sock->ops->sendmsg(net->sock, &msg, chain->out_len);
+	ret = pair->sock->ops->sendmsg(pair->sock, &msg, chain->out_len);
 	return min(ret, 0);
 }
 
 /* Return: 0, the frame has been sent or lost; -EAGAIN, it has to wait. */
-static int send_frame(struct lodge_net *net, const struct lodge_vq_chain *chain)
+static int send_frame(struct lodge_net_pair *pair, const struct lodge_vq_chain *chain)
 {
-	int err = try_to_send(net, chain);
+	struct lodge_net *net = pair->net;
+	int err = try_to_send(pair, chain);
 
 	if (err == -EAGAIN)
 		return err;
@@ -69,16 +78,18 @@ static int send_frame(struct lodge_net *net, const struct lodge_vq_chain *chain)
 }
 
 /**
- * lodge_net_tap_send - send what the driver has put into the transmit queue
+ * lodge_net_tap_send - send what the driver has put into a transmit queue
  * @net: the device, started; the worker calls, with the owner's mm
+ * @from: the queue's pair
  * @pushed: buffers that were given back are added
  *
  * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
  * broken the rules.
  */
-int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed)
+int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed)
 {
-	struct lodge_vq *vq = vq_of(net, LODGE_NET_TX);
+	struct lodge_vq *vq = &queue_of(net, from, LODGE_NET_TX)->vq;
+	struct lodge_net_pair *pair = &net->pair[from];
 	struct lodge_vq_chain *chain = &net->chain;
 	int i, ret;
 
@@ -90,9 +101,9 @@ int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed)
 			return ret ?: lodge_vq_enable_kicks(vq);
 		if (chain->in_len || chain->out_len < LODGE_NET_HDR)
 			return -EINVAL;
-		if (send_frame(net, chain)) {
+		if (send_frame(pair, chain)) {
 			ret = lodge_vq_undo(vq, chain);
-			return ret ?: is_writable(net);
+			return ret ?: is_writable(pair);
 		}
 		ret = lodge_vq_push(vq, chain, 0);
 		if (ret)
@@ -123,22 +134,22 @@ static int keep(struct lodge_net_buffers *b, const struct lodge_vq_chain *chain)
  * Return: 1; 0, the driver has too few; -EMSGSIZE, they are too small; else negative, the
  * driver has broken the rules.
  */
-static int gather(struct lodge_net *net, struct lodge_vq *vq, u32 need)
+static int gather(struct lodge_net *net, struct lodge_net_buffers *b, struct lodge_vq *vq, u32 need)
 {
 	unsigned int most = lodge_virtio_has(&net->dev, VIRTIO_NET_F_MRG_RXBUF) ?
 			    LODGE_NET_HEADS : 1;
 	struct lodge_vq_chain *chain = &net->chain;
 	int ret;
 
-	while (net->rx.len < need) {
-		if (net->rx.nr == most)
+	while (b->len < need) {
+		if (b->nr == most)
 			return -EMSGSIZE;
 		ret = lodge_vq_pop(vq, chain);
 		if (ret <= 0)
 			return ret;
 		if (chain->out_len || !chain->in_len)
 			return -EINVAL;
-		ret = keep(&net->rx, chain);
+		ret = keep(b, chain);
 		if (ret)
 			return lodge_vq_undo(vq, chain) ?: ret;
 	}
@@ -187,9 +198,8 @@ static bool put_nr_buffers(struct lodge_net_buffers *b, u16 nr)
 }
 
 /* A frame lies in the first buffers. Return: how many were used, negative if broken. */
-static int deliver(struct lodge_net *net, struct lodge_vq *vq, u32 len)
+static int deliver(struct lodge_net *net, struct lodge_net_buffers *b, struct lodge_vq *vq, u32 len)
 {
-	struct lodge_net_buffers *b = &net->rx;
 	unsigned int nr = 0;
 	u32 rest = len;
 	int err;
@@ -211,13 +221,13 @@ static int deliver(struct lodge_net *net, struct lodge_vq *vq, u32 len)
 	return nr;
 }
 
-static bool is_wanted(struct lodge_net *net, u32 len)
+static bool is_wanted(const struct lodge_net *net, const struct lodge_net_buffers *b, u32 len)
 {
 	u8 start[VLAN_ETH_HLEN];
 	size_t n = min_t(size_t, len - LODGE_NET_HDR, sizeof(start));
 	struct iov_iter iter;
 
-	iov_iter_init(&iter, ITER_SOURCE, net->rx.iov, net->rx.nr_iov, LODGE_NET_HDR + n);
+	iov_iter_init(&iter, ITER_SOURCE, b->iov, b->nr_iov, LODGE_NET_HDR + n);
 	iov_iter_advance(&iter, LODGE_NET_HDR);
 	return copy_from_iter_full(start, n, &iter) && lodge_net_ctl_wants(net, start, n);
 }
@@ -226,59 +236,56 @@ static bool is_wanted(struct lodge_net *net, u32 len)
  * The frame is another one than was looked at if somebody else reads from the tap.
  * Return: buffers used, 0 if the frame is lost, negative if the driver has broken the rules.
  */
-static int receive_frame(struct lodge_net *net, struct lodge_vq *vq, u32 room)
+static int receive_frame(struct lodge_net_pair *pair, struct lodge_net_buffers *b,
+			 struct lodge_vq *vq, u32 room)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 	int len;
 
-	iov_iter_init(&msg.msg_iter, ITER_DEST, net->rx.iov, net->rx.nr_iov, room);
-	len = net->sock->ops->recvmsg(net->sock, &msg, room, MSG_DONTWAIT | MSG_TRUNC);
-	if (len < (int)(LODGE_NET_HDR + ETH_HLEN) || (u32)len > room || !is_wanted(net, len))
+	iov_iter_init(&msg.msg_iter, ITER_DEST, b->iov, b->nr_iov, room);
+	len = pair->sock->ops->recvmsg(pair->sock, &msg, room, MSG_DONTWAIT | MSG_TRUNC);
+	if (len < (int)(LODGE_NET_HDR + ETH_HLEN) || (u32)len > room ||
+	    !is_wanted(pair->net, b, len))
 		return 0;
-	return deliver(net, vq, len);
+	return deliver(pair->net, b, vq, len);
 }
 
 /* It fits nowhere, or comes while the cable is out */
-static void drop_frame(struct lodge_net *net)
+static void drop_frame(struct lodge_net_pair *pair)
 {
 	u8 none[LODGE_NET_HDR];
 	struct kvec vec = { .iov_base = none, .iov_len = sizeof(none) };
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 
 	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, sizeof(none));
-	net->sock->ops->recvmsg(net->sock, &msg, sizeof(none), MSG_DONTWAIT | MSG_TRUNC);
-	lodge_virtio_count(&net->dev, LODGE_VIRTIO_ERRORS, 1);
+	pair->sock->ops->recvmsg(pair->sock, &msg, sizeof(none), MSG_DONTWAIT | MSG_TRUNC);
+	lodge_virtio_count(&pair->net->dev, LODGE_VIRTIO_ERRORS, 1);
 }
 
 /* As gather(), for a frame of this length */
-static int make_room(struct lodge_net *net, struct lodge_vq *vq, int len)
+static int make_room(struct lodge_net *net, struct lodge_net_buffers *b, struct lodge_vq *vq,
+		     int len)
 {
 	if (len > MAX_FRAME || !READ_ONCE(net->plugged))
 		return -EMSGSIZE;
-	return gather(net, vq, LODGE_NET_HDR + len);
+	return gather(net, b, vq, LODGE_NET_HDR + len);
 }
 
-/**
- * lodge_net_tap_receive - put what has come into the receive queue
- * @net: the device, started; the worker calls, with the owner's mm
- * @pushed: buffers that were used are added
- *
- * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
- * broken the rules.
- */
-int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed)
+/* As lodge_net_tap_receive(), what has come to the tap's queue of one pair */
+static int receive_from(struct lodge_net_pair *pair, unsigned int to, unsigned int *pushed)
 {
-	struct lodge_vq *vq = vq_of(net, LODGE_NET_RX);
+	struct lodge_net *net = pair->net;
+	struct lodge_vq *vq = &queue_of(net, to, LODGE_NET_RX)->vq;
+	struct lodge_net_buffers *b = &net->pair[to].rx;
 	int i, len, ret;
 
-	lodge_net_set_tap(net, !(READ_ONCE(net->sock->sk->sk_shutdown) & RCV_SHUTDOWN));
 	for (i = 0; i < BATCH; i++) {
 		if (lodge_limit_reached(&net->limit[LODGE_NET_RX]))
 			return 0;
-		len = net->sock->ops->peek_len(net->sock);
+		len = pair->sock->ops->peek_len(pair->sock);
 		if (len <= 0)
 			return 0;
-		ret = make_room(net, vq, len);
+		ret = make_room(net, b, vq, len);
 		if (!ret) {
 			ret = lodge_vq_enable_kicks(vq);
 			if (ret <= 0)
@@ -286,11 +293,11 @@ int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed)
 			continue;
 		}
 		if (ret == -EMSGSIZE) {
-			drop_frame(net);
+			drop_frame(pair);
 			continue;
 		}
 		if (ret > 0)
-			ret = receive_frame(net, vq, LODGE_NET_HDR + len);
+			ret = receive_frame(pair, b, vq, LODGE_NET_HDR + len);
 		if (ret < 0)
 			return ret;
 		*pushed += ret;
@@ -298,29 +305,97 @@ int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed)
 	return 1;
 }
 
+/**
+ * lodge_net_tap_receive - put what has come into a receive queue
+ * @net: the device, started; the worker calls, with the owner's mm
+ * @to: the queue's pair
+ * @pushed: buffers that were used are added
+ *
+ * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
+ * broken the rules.
+ */
+int lodge_net_tap_receive(struct lodge_net *net, unsigned int to, unsigned int *pushed)
+{
+	const struct sock *sk = net->pair[0].sock->sk;
+	unsigned int i;
+	int more = 0, ret;
+
+	lodge_net_set_tap(net, !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN));
+	for (i = 0; i < net->nr_pairs; i++) {
+		if (net->pair[i].to != to)
+			continue;
+		ret = receive_from(&net->pair[i], to, pushed);
+		if (ret < 0)
+			return ret;
+		more |= ret;
+	}
+	return more;
+}
+
 /* ---- the tap ------------------------------------------------------------- */
 
 /* Any context: the tap holds its lock. */
 static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
-	struct lodge_net *net = container_of(wait, struct lodge_net, wait);
+	struct lodge_net_pair *pair = container_of(wait, struct lodge_net_pair, wait);
+	unsigned int i = pair - pair->net->pair, to = READ_ONCE(pair->to);
+	struct lodge_virtio *dev = &pair->net->dev;
 	__poll_t events = key_to_poll(key);
 
 	if (!events || events & ~EPOLLOUT)
-		lodge_virtio_wake(&net->dev, LODGE_NET_RX);
+		lodge_virtio_wake(dev, LODGE_NET_PAIR * to + LODGE_NET_RX);
 	if (!events || events & EPOLLOUT)
-		lodge_virtio_wake(&net->dev, LODGE_NET_TX);
+		lodge_virtio_wake(dev, LODGE_NET_PAIR * i + LODGE_NET_TX);
 	return 0;
 }
 
 static void add_wait(struct file *file, wait_queue_head_t *head, poll_table *table)
 {
-	struct lodge_net *net = container_of(table, struct lodge_net, table);
+	struct lodge_net_pair *pair = container_of(table, struct lodge_net_pair, table);
 
-	if (net->head)
+	if (pair->head)
 		return;
-	net->head = head;
-	add_wait_queue(head, &net->wait);
+	pair->head = head;
+	add_wait_queue(head, &pair->wait);
+}
+
+static bool is_used(struct lodge_net *net, unsigned int pair)
+{
+	return pair < net->used_pairs && queue_of(net, pair, LODGE_NET_RX)->running;
+}
+
+/* Itself, or the first that is used */
+static unsigned int choose(struct lodge_net *net, unsigned int pair)
+{
+	unsigned int i;
+
+	if (is_used(net, pair))
+		return pair;
+	for (i = 0; i < net->used_pairs; i++)
+		if (is_used(net, i))
+			return i;
+	return 0;
+}
+
+/**
+ * lodge_net_tap_steer - there are other pairs that the driver wants frames in, or can have them in
+ * @net: the device; the worker calls
+ *
+ * Also where a receive queue is reset and others are not (5.1.6.5.5).
+ */
+void lodge_net_tap_steer(struct lodge_net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs; i++) {
+		WRITE_ONCE(net->pair[i].to, choose(net, i));
+		/*
+		 * For what came before.  Who sees the old one in woken() has put the frame there
+		 * before, with the barrier in sock_def_readable() between; the one here is in
+		 * test_and_set_bit().
+		 */
+		lodge_virtio_wake(&net->dev, LODGE_NET_PAIR * net->pair[i].to + LODGE_NET_RX);
+	}
 }
 
 /**
@@ -329,7 +404,25 @@ static void add_wait(struct file *file, wait_queue_head_t *head, poll_table *tab
  */
 void lodge_net_tap_start(struct lodge_net *net)
 {
-	vfs_poll(net->file, &net->table);
+	unsigned int i;
+
+	lodge_net_tap_steer(net);
+	for (i = 0; i < net->nr_pairs; i++)
+		vfs_poll(net->pair[i].file, &net->pair[i].table);
+}
+
+static void give_back(struct lodge_net_pair *pair, unsigned int i)
+{
+	struct lodge_vq *vq = &queue_of(pair->net, i, LODGE_NET_RX)->vq;
+	struct lodge_vq_chain *chain = &pair->net->chain;
+	struct lodge_net_buffers *b = &pair->rx;
+
+	while (b->nr) {
+		chain->slots = b->head[--b->nr].slots;
+		lodge_vq_undo(vq, chain);
+	}
+	b->nr_iov = 0;
+	b->len = 0;
 }
 
 /**
@@ -338,17 +431,16 @@ void lodge_net_tap_start(struct lodge_net *net)
  */
 void lodge_net_tap_stop(struct lodge_net *net)
 {
-	struct lodge_net_buffers *b = &net->rx;
+	unsigned int i;
 
-	if (net->head)
-		remove_wait_queue(net->head, &net->wait);
-	net->head = NULL;
-	while (b->nr) {
-		net->chain.slots = b->head[--b->nr].slots;
-		lodge_vq_undo(vq_of(net, LODGE_NET_RX), &net->chain);
+	for (i = 0; i < net->nr_pairs; i++) {
+		struct lodge_net_pair *pair = &net->pair[i];
+
+		if (pair->head)
+			remove_wait_queue(pair->head, &pair->wait);
+		pair->head = NULL;
+		give_back(pair, i);
 	}
-	b->nr_iov = 0;
-	b->len = 0;
 }
 
 /**
@@ -361,11 +453,12 @@ void lodge_net_tap_stop(struct lodge_net *net)
 void lodge_net_tap_look(struct lodge_net *net, struct lodge_virtio_view *view)
 {
 	struct seq_file seq = { .buf = view->name, .size = sizeof(view->name) };
+	struct file *file = net->pair[0].file;
 	const char *start, *end;
 
-	if (!net->file->f_op->show_fdinfo)
+	if (!file->f_op->show_fdinfo)
 		return;
-	net->file->f_op->show_fdinfo(&seq, net->file);
+	file->f_op->show_fdinfo(&seq, file);
 	view->name[min(seq.count, sizeof(view->name) - 1)] = 0;
 	start = strstr(view->name, "iff:\t");
 	end = start ? strchr(start, '\n') : NULL;
@@ -402,7 +495,8 @@ int lodge_net_tap_offload(struct lodge_net *net, u64 features)
 	if (flags && (features & BIT_ULL(VIRTIO_NET_F_GUEST_ECN)))
 		flags |= TUN_F_TSO_ECN;
 	flags = features & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) ? flags | TUN_F_CSUM : 0;
-	return set_offload(net->file, flags & net->offloads);
+	/* of the tap, not of one of its queues */
+	return set_offload(net->pair[0].file, flags & net->offloads);
 }
 
 /* The module can do without tun, which is there where somebody has a tap open */
@@ -418,26 +512,18 @@ static struct socket *socket_of(struct file *file)
 	return sock;
 }
 
-/**
- * lodge_net_tap_init - the tap of a device
- * @net: new
- * @file: what is to be one
- *
- * Return: 0 with a reference to the file, -EINVAL if it is no tap, -EBADF if it is not open
- * for reading and writing, -EBADFD if it is attached to no device.
- */
-int lodge_net_tap_init(struct lodge_net *net, struct file *file)
+/* Likewise for one pair of it */
+static int init_pair(struct lodge_net *net, struct lodge_net_pair *pair, struct file *file)
 {
 	int err;
 
 	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	net->sock = socket_of(file);
-	if (IS_ERR(net->sock))
-		return PTR_ERR(net->sock);
-	if (!net->sock->ops->peek_len)
+	pair->sock = socket_of(file);
+	if (IS_ERR(pair->sock))
+		return PTR_ERR(pair->sock);
+	if (!pair->sock->ops->peek_len)
 		return -EINVAL;
-	net->offloads = OFFLOADS;
 	err = set_offload(file, OFFLOADS);
 	if (err == -EINVAL) {
 		net->offloads = 0;
@@ -445,8 +531,40 @@ int lodge_net_tap_init(struct lodge_net *net, struct file *file)
 	}
 	if (err)
 		return err;
-	net->file = get_file(file);
-	init_waitqueue_func_entry(&net->wait, woken);
-	init_poll_funcptr(&net->table, add_wait);
+	pair->net = net;
+	pair->file = get_file(file);
+	init_waitqueue_func_entry(&pair->wait, woken);
+	init_poll_funcptr(&pair->table, add_wait);
 	return 0;
+}
+
+/**
+ * lodge_net_tap_init - the tap of a device
+ * @net: new, with its number of pairs; lodge_net_tap_put() also after an error
+ * @file: what is to be one, or its queues: one for each pair
+ *
+ * Return: 0 with references to the files, -EINVAL if one is no tap, -EBADF if it is not open
+ * for reading and writing, -EBADFD if it is attached to no device.
+ */
+int lodge_net_tap_init(struct lodge_net *net, struct file *const *file)
+{
+	unsigned int i;
+	int err = 0;
+
+	net->offloads = OFFLOADS;
+	for (i = 0; i < net->nr_pairs && !err; i++)
+		err = init_pair(net, &net->pair[i], file[i]);
+	return err;
+}
+
+/**
+ * lodge_net_tap_put - the device needs its tap no more
+ * @net: the device, stopped, or never started
+ */
+void lodge_net_tap_put(struct lodge_net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->nr_pairs && net->pair[i].file; i++)
+		fput(net->pair[i].file);
 }

@@ -15,15 +15,16 @@
 
 #include "device.h"
 #include "limit.h"
+#include "net.h"
 
 struct file;
+struct lodge_net;
 struct socket;
 
-/* Queues of a device with one pair (virtio 1.2, 5.1.2) */
+/* Queues of a pair (virtio 1.2, 5.1.2); the control queue comes after the last pair */
 #define LODGE_NET_RX		0
 #define LODGE_NET_TX		1
-#define LODGE_NET_CTL		2
-#define LODGE_NET_QUEUES	3
+#define LODGE_NET_PAIR		2
 
 /* Before each frame; of this length once VIRTIO_F_VERSION_1 is accepted (5.1.6.1) */
 #define LODGE_NET_HDR		sizeof(struct virtio_net_hdr_mrg_rxbuf)
@@ -73,30 +74,45 @@ struct lodge_net_filter {
 };
 
 /**
- * struct lodge_net - a network device
- * @dev: the device; its lock guards @config, @tap and @plugged
- * @file: the tap [I]
+ * struct lodge_net_pair - a receive and a transmit queue, and the queue of the tap behind them
+ * @net: the device [I]
+ * @file: the tap's queue [I]
  * @sock: its socket [I]
  * @table: for vfs_poll()
  * @wait: on the socket while the device runs
  * @head: where @wait is, or NULL
- * @tap: there is a tap at the other end of the cable
- * @plugged: and the cable is in
- * @limit: of frames received and sent, by queue; the worker's but for lodge_limit_ask()
- * @offloads: TUN_F_* that the tap takes [I]
- * @mac: address after a reset [I]
- * @config: configuration space
- * @filter: the worker's
- * @rx: the worker's
- * @chain: the request at hand; the worker's
+ * @to: the pair that receives what comes from @sock; the worker writes, anybody reads
+ * @rx: buffers of the pair's receive queue; the worker's
  */
-struct lodge_net {
-	struct lodge_virtio dev;
+struct lodge_net_pair {
+	struct lodge_net *net;
 	struct file *file;
 	struct socket *sock;
 	poll_table table;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *head;
+	unsigned int to;
+	struct lodge_net_buffers rx;
+};
+
+/**
+ * struct lodge_net - a network device
+ * @dev: the device; its lock guards @config, @tap and @plugged
+ * @tap: there is a tap at the other end of the cable
+ * @plugged: and the cable is in
+ * @limit: of frames received and sent, LODGE_NET_RX and LODGE_NET_TX; the worker's but for
+ *	lodge_limit_ask()
+ * @offloads: TUN_F_* that the tap takes [I]
+ * @mac: address after a reset [I]
+ * @config: configuration space
+ * @filter: the worker's
+ * @chain: the request at hand; the worker's
+ * @used_pairs: those that the driver wants frames in, 1 to @nr_pairs; the worker's
+ * @nr_pairs: how many there are in @pair [I]
+ * @pair: by number
+ */
+struct lodge_net {
+	struct lodge_virtio dev;
 	bool tap;
 	bool plugged;
 	struct lodge_limit limit[2];
@@ -104,8 +120,10 @@ struct lodge_net {
 	u8 mac[ETH_ALEN];
 	struct virtio_net_config config;
 	struct lodge_net_filter filter;
-	struct lodge_net_buffers rx;
 	struct lodge_vq_chain chain;
+	unsigned int used_pairs;
+	unsigned int nr_pairs;
+	struct lodge_net_pair pair[];
 };
 
 static inline struct lodge_net *lodge_net_of(struct lodge_virtio *dev)
@@ -113,18 +131,27 @@ static inline struct lodge_net *lodge_net_of(struct lodge_virtio *dev)
 	return container_of(dev, struct lodge_net, dev);
 }
 
+/* A driver that knows of one pair has it behind that (5.1.2) */
+static inline unsigned int lodge_net_ctl_queue(const struct lodge_net *net)
+{
+	return LODGE_NET_PAIR *
+	       (lodge_virtio_has(&net->dev, VIRTIO_NET_F_MQ) ? net->nr_pairs : 1);
+}
+
 /* net.c */
 void lodge_net_set_mac(struct lodge_net *net, const u8 *mac);
 void lodge_net_set_tap(struct lodge_net *net, bool there);
 
 /* net_tap.c */
-int lodge_net_tap_init(struct lodge_net *net, struct file *file);
+int lodge_net_tap_init(struct lodge_net *net, struct file *const *file);
+void lodge_net_tap_put(struct lodge_net *net);
 void lodge_net_tap_look(struct lodge_net *net, struct lodge_virtio_view *view);
 void lodge_net_tap_start(struct lodge_net *net);
+void lodge_net_tap_steer(struct lodge_net *net);
 void lodge_net_tap_stop(struct lodge_net *net);
 int lodge_net_tap_offload(struct lodge_net *net, u64 features);
-int lodge_net_tap_receive(struct lodge_net *net, unsigned int *pushed);
-int lodge_net_tap_send(struct lodge_net *net, unsigned int *pushed);
+int lodge_net_tap_receive(struct lodge_net *net, unsigned int to, unsigned int *pushed);
+int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed);
 
 /* net_ctl.c */
 void lodge_net_ctl_reset(struct lodge_net *net);

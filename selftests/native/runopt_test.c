@@ -185,14 +185,16 @@ TEST(networks)
 	ASSERT_EQ(parse_these("x", RUN_NET, NULL, RUN_NET, "tap=a", RUN_NET,
 			      "mac=52:54:0:12:34:ff,mtu=9000,tap=abcdefghijklmno", 0), 0);
 	EXPECT_EQ(r.vm.nr_nets, 3u);
-	EXPECT_TRUE(r.vm.nets == r.net && !r.net[0].tap && r.net[0].fd < 0 && !r.net[0].mtu);
+	EXPECT_TRUE(r.vm.nets == r.net && !r.net[0].tap && r.net[0].fd[0] < 0 && !r.net[0].mtu);
 	EXPECT_EQ(strcmp(r.net[1].tap, "a"), 0);
 	EXPECT_EQ(strcmp(r.net[2].tap, "abcdefghijklmno"), 0);
 	EXPECT_EQ(memcmp(r.net[2].mac, "\x52\x54\0\x12\x34\xff", 6), 0);
 	EXPECT_EQ(r.net[2].mtu, 9000);
 	EXPECT_TRUE(!r.net[0].nat && !r.net[1].nat);
 	ASSERT_EQ(parse_these("x", RUN_NET, "nat,mtu=1400", 0), 0);
-	EXPECT_TRUE(r.net[0].nat && r.net[0].mtu == 1400);
+	EXPECT_TRUE(r.net[0].nat && r.net[0].mtu == 1400 && r.net[0].queues == 1);
+	ASSERT_EQ(parse_these("x", RUN_NET, "queues=8,tap=a", 0), 0);
+	EXPECT_TRUE(r.net[0].queues == 8 && r.net[0].fd[7] < 0 && r.net[0].tap);
 	EXPECT_TRUE(refuses(RUN_NET, "nat,tap=a", "a tap that vmctl makes"));
 	EXPECT_TRUE(refuses(RUN_NET, "", "is none of tap"));
 	EXPECT_TRUE(refuses(RUN_NET, "tap=a,", "is none of tap"));
@@ -208,6 +210,10 @@ TEST(networks)
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=67", "from 68 to 65535"));
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=65536", "from 68 to 65535"));
 	EXPECT_TRUE(refuses(RUN_NET, "mtu=1500x", "from 68 to 65535"));
+	EXPECT_TRUE(refuses(RUN_NET, "queues=0", "from 1 to 8"));
+	EXPECT_TRUE(refuses(RUN_NET, "queues=9", "from 1 to 8"));
+	EXPECT_TRUE(refuses(RUN_NET, "queues=-1", "from 1 to 8"));
+	EXPECT_TRUE(refuses(RUN_NET, "queues=2x", "from 1 to 8"));
 }
 
 TEST(balloon)

@@ -29,7 +29,8 @@
 #define LODGE_MMIO_LINES	6
 
 #define LODGE_SERIAL_LEN	20
-#define LODGE_MAX_QUEUES	16
+#define LODGE_MAX_QUEUES	16	/* of a disk */
+#define LODGE_MAX_PAIRS		8	/* of a network device: a queue each way */
 
 /**
  * struct lodge_add_device - LODGE_VM_ADD_DEVICE; returns the device number
@@ -40,11 +41,13 @@
  * @fd: what is behind it: block: a block device or file; net: a tap, open for reading and
  *	writing, with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR and TUNSETVNETHDRSZ 12; -1 for kinds that
  *	have nothing
- * @queues: how many that carry requests, LODGE_MAX_QUEUES at most; 0: one
+ * @queues: block: how many that carry requests, LODGE_MAX_QUEUES at most; net: pairs of them,
+ *	LODGE_MAX_PAIRS at most; 0: one
  * @mac: net: the guest's address, one is made up if it is zero
  * @mtu: net: bytes, 68 at least, that the guest is told of; 0: it is not
  * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
- * @pad2: zero
+ * @fds: net: as @fd, with IFF_MULTI_QUEUE: further queues of the same tap, one for each pair but
+ *	the first; zero behind those
  *
  * With LODGE_VM_MACHINE only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
  * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
@@ -60,7 +63,7 @@ struct lodge_add_device {
 	__u8 mac[6];
 	__u16 mtu;
 	__u8 serial[LODGE_SERIAL_LEN];
-	__u32 pad2;
+	__s32 fds[LODGE_MAX_PAIRS - 1];
 };
 
 #endif /* _UAPI_LINUX_LODGE_DEVICE_H */
