@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmctl trace: whose events, in which form, and that it leaves nothing behind */
+#include <ctype.h>
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -119,6 +120,47 @@ TEST(as_json)
 		n++;
 	}
 	EXPECT_EQ(n, 5);
+	stop("asks");
+}
+
+/* A column under each word of the heading: TIME and CPU end with it, EVENT and WHAT begin */
+static void is_aligned(const char *row, const char *heading)
+{
+	const char *time = strstr(heading, "TIME"), *cpu = strstr(heading, "CPU");
+	const char *event = strstr(heading, "EVENT"), *what = strstr(heading, "WHAT");
+
+	ASSERT_TRUE(time && cpu && event && what);
+	ASSERT_GT(strlen(row), (size_t)(what - heading));
+	EXPECT_TRUE(isdigit(row[time - heading + 3]) && row[time - heading + 4] == ' ');
+	EXPECT_TRUE(isdigit(row[cpu - heading + 2]) && row[cpu - heading + 3] == ' ');
+	EXPECT_EQ(row[event - heading - 1], ' ');
+	EXPECT_TRUE(!strncmp(row + (event - heading), "exit  ", 6) ||
+		    !strncmp(row + (event - heading), "entry ", 6));
+	EXPECT_EQ(row[what - heading - 1], ' ');
+	EXPECT_EQ(strncmp(row + (what - heading), "vcpu=0 r", 8), 0);
+	EXPECT_EQ(row[strlen(row) - 1], '\r');
+	EXPECT_TRUE(!strchr(row, '\t'));
+}
+
+TEST(on_a_terminal)
+{
+	char *argv[] = {
+		(char *)"vmctl", (char *)"trace", (char *)"-c", (char *)"20", (char *)"asks",
+		(char *)"exit", (char *)"entry", NULL,
+	};
+	char *heading, *row, *left;
+	int n = 0;
+
+	start("asks", asks_start, asks_end);
+	child_start_on_terminal(&c, argv);
+	EXPECT_EQ(child_end(&c, LONG), 0);
+	heading = strtok_r(c.text, "\n", &left);
+	ASSERT_TRUE(heading);
+	while ((row = strtok_r(NULL, "\n", &left))) {
+		is_aligned(row, heading);
+		n++;
+	}
+	EXPECT_EQ(n, 20);
 	stop("asks");
 }
 
