@@ -4,12 +4,10 @@
  * that are over when the write is, and values that no driver writes.
  */
 #include <linux/virtio_balloon.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
 #include <unistd.h>
 
 #include "mem.h"
-#include "pcidev.h"
+#include "mmiodev.h"
 
 #define X2APIC_EOI	0x80b
 #define X2APIC_SVR	0x80f
@@ -40,22 +38,6 @@ struct desc {
 
 static volatile u64 interrupts, storm, leave, causes;
 static u64 up;		/* of the queue, 0 or OTHER_QUEUE */
-static u64 number = NUMBER;
-
-static u64 reg(u32 offset)
-{
-	return LODGE_MMIO_BASE + number * LODGE_MMIO_SIZE + offset;
-}
-
-static u32 get(u32 offset)
-{
-	return read32(reg(offset));
-}
-
-static void put(u32 offset, u32 v)
-{
-	write32(reg(offset), v);
-}
 
 static void take(u64 device)
 {
@@ -73,8 +55,8 @@ static void on_interrupt(struct guest_frame *f)
 		storm--;
 	else if (!leave)
 		for (number = NUMBER; number <= OTHER; number += LODGE_MMIO_LINES) {
-			causes |= get(VIRTIO_MMIO_INTERRUPT_STATUS);
-			put(VIRTIO_MMIO_INTERRUPT_ACK, get(VIRTIO_MMIO_INTERRUPT_STATUS));
+			causes |= mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS);
+			mmio_put(VIRTIO_MMIO_INTERRUPT_ACK, mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS));
 		}
 	number = was;
 	wrmsr(X2APIC_EOI, 0);
@@ -92,24 +74,6 @@ static void route(u32 flags)
 
 /* ---- a driver ------------------------------------------------------------ */
 
-static u32 features(u32 half)
-{
-	put(VIRTIO_MMIO_DEVICE_FEATURES_SEL, half);
-	return get(VIRTIO_MMIO_DEVICE_FEATURES);
-}
-
-static void accept(u32 half, u32 value)
-{
-	put(VIRTIO_MMIO_DRIVER_FEATURES_SEL, half);
-	put(VIRTIO_MMIO_DRIVER_FEATURES, value);
-}
-
-static void address(u32 low, u64 v)
-{
-	put(low, v);
-	put(low + 4, v >> 32);
-}
-
 static void clear_queue(void)
 {
 	volatile u64 *p;
@@ -121,32 +85,32 @@ static void clear_queue(void)
 static void set_up_queue(void)
 {
 	clear_queue();
-	put(VIRTIO_MMIO_QUEUE_SEL, 0);
-	put(VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
-	address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC + up);
-	address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL + up);
-	address(VIRTIO_MMIO_QUEUE_USED_LOW, USED + up);
-	put(VIRTIO_MMIO_QUEUE_READY, 1);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_READY), 1);
+	mmio_put(VIRTIO_MMIO_QUEUE_SEL, 0);
+	mmio_put(VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
+	mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC + up);
+	mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL + up);
+	mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, USED + up);
+	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 1);
 }
 
 static void negotiate(u32 high)
 {
-	put(VIRTIO_MMIO_STATUS, 0);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0);
-	put(VIRTIO_MMIO_STATUS, 1);
-	put(VIRTIO_MMIO_STATUS, 3);
-	accept(0, 0);
-	accept(1, high);
-	put(VIRTIO_MMIO_STATUS, 0xb);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0xb);
+	mmio_put(VIRTIO_MMIO_STATUS, 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0);
+	mmio_put(VIRTIO_MMIO_STATUS, 1);
+	mmio_put(VIRTIO_MMIO_STATUS, 3);
+	mmio_accept(0, 0);
+	mmio_accept(1, high);
+	mmio_put(VIRTIO_MMIO_STATUS, 0xb);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0xb);
 }
 
 static void start(void)
 {
 	negotiate(1 | FEATURE_RESET);
 	set_up_queue();
-	put(VIRTIO_MMIO_STATUS, 0xf);
+	mmio_put(VIRTIO_MMIO_STATUS, 0xf);
 }
 
 /* One more buffer, and a kick */
@@ -160,7 +124,7 @@ static void offer(u32 len)
 	d[0].flags = 2;
 	write16(AVAIL + up + 4 + idx % QUEUE_SIZE * 2, 0);
 	write16(AVAIL + up + 2, idx + 1);
-	put(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	mmio_put(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 }
 
 static void wait_used(u16 idx)
@@ -196,30 +160,30 @@ static void no_registers(void)
 	u32 at;
 
 	/* none of another width, or in between */
-	GUEST_ASSERT_EQ(read8(reg(0)), 0);
-	GUEST_ASSERT_EQ(read16(reg(0)), 0);
-	GUEST_ASSERT_EQ(*(volatile u64 *)reg(0), 0);
-	GUEST_ASSERT_EQ(read32(reg(2)), 0);
-	write8(reg(VIRTIO_MMIO_STATUS), 1);
-	write16(reg(VIRTIO_MMIO_STATUS), 1);
-	*(volatile u64 *)reg(VIRTIO_MMIO_STATUS) = 1;
-	write32(reg(VIRTIO_MMIO_STATUS + 2), 0x01010101);
-	write32(reg(VIRTIO_MMIO_STATUS - 2), 0x01010101);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0);
+	GUEST_ASSERT_EQ(read8(mmio_reg(0)), 0);
+	GUEST_ASSERT_EQ(read16(mmio_reg(0)), 0);
+	GUEST_ASSERT_EQ(*(volatile u64 *)mmio_reg(0), 0);
+	GUEST_ASSERT_EQ(read32(mmio_reg(2)), 0);
+	write8(mmio_reg(VIRTIO_MMIO_STATUS), 1);
+	write16(mmio_reg(VIRTIO_MMIO_STATUS), 1);
+	*(volatile u64 *)mmio_reg(VIRTIO_MMIO_STATUS) = 1;
+	write32(mmio_reg(VIRTIO_MMIO_STATUS + 2), 0x01010101);
+	write32(mmio_reg(VIRTIO_MMIO_STATUS - 2), 0x01010101);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0);
 	/* of the first version, and between registers */
 	for (at = 0x14; at < 0xfc; at += 4)
 		if ((at > 0x14 && at < 0x34 && at != 0x30) || (at >= 0x3c && at < 0x44))
-			GUEST_ASSERT_EQ(get(at), 0);
+			GUEST_ASSERT_EQ(mmio_get(at), 0);
 	/* this device has no configuration */
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_CONFIG), 0);
-	GUEST_ASSERT_EQ(get(LODGE_MMIO_SIZE - 4), 0);
-	put(VIRTIO_MMIO_CONFIG, ~0);
-	put(LODGE_MMIO_SIZE - 4, ~0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_CONFIG), 0);
+	GUEST_ASSERT_EQ(mmio_get(LODGE_MMIO_SIZE - 4), 0);
+	mmio_put(VIRTIO_MMIO_CONFIG, ~0);
+	mmio_put(LODGE_MMIO_SIZE - 4, ~0);
 	/* nobody is there */
 	for (number = 0; number < LODGE_MMIO_DEVICES; number++)
 		if (number != NUMBER && number != OTHER) {
-			GUEST_ASSERT_EQ(get(0), ~0u);
-			put(VIRTIO_MMIO_STATUS, 1);
+			GUEST_ASSERT_EQ(mmio_get(0), ~0u);
+			mmio_put(VIRTIO_MMIO_STATUS, 1);
 		}
 	take(NUMBER);
 }
@@ -229,9 +193,9 @@ static void shared_memory(void)
 	u32 i, at;
 
 	for (i = 0; i < 3; i++) {
-		put(VIRTIO_MMIO_SHM_SEL, i - 1);
+		mmio_put(VIRTIO_MMIO_SHM_SEL, i - 1);
 		for (at = VIRTIO_MMIO_SHM_LEN_LOW; at <= VIRTIO_MMIO_SHM_BASE_HIGH; at += 4)
-			GUEST_ASSERT_EQ(get(at), ~0u);
+			GUEST_ASSERT_EQ(mmio_get(at), ~0u);
 	}
 }
 
@@ -241,43 +205,43 @@ static void selections(void)
 	u32 i;
 
 	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		put(VIRTIO_MMIO_QUEUE_SEL, none[i]);
-		GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_NUM_MAX), 0);
-		put(VIRTIO_MMIO_QUEUE_NUM, 8);
-		address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC);
-		put(VIRTIO_MMIO_QUEUE_READY, 1);
-		GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_READY), 0);
-		put(VIRTIO_MMIO_QUEUE_READY, 0);
-		put(QUEUE_RESET, 1);
-		GUEST_ASSERT_EQ(get(QUEUE_RESET), 0);
-		put(VIRTIO_MMIO_QUEUE_NOTIFY, none[i]);
-		GUEST_ASSERT_EQ(features(none[i] + 1), none[i] + 1 ? 0 : 3u << 28);
+		mmio_put(VIRTIO_MMIO_QUEUE_SEL, none[i]);
+		GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_NUM_MAX), 0);
+		mmio_put(VIRTIO_MMIO_QUEUE_NUM, 8);
+		mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC);
+		mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+		GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 0);
+		mmio_put(VIRTIO_MMIO_QUEUE_READY, 0);
+		mmio_put(QUEUE_RESET, 1);
+		GUEST_ASSERT_EQ(mmio_get(QUEUE_RESET), 0);
+		mmio_put(VIRTIO_MMIO_QUEUE_NOTIFY, none[i]);
+		GUEST_ASSERT_EQ(mmio_features(none[i] + 1), none[i] + 1 ? 0 : 3u << 28);
 	}
-	put(VIRTIO_MMIO_QUEUE_SEL, 0);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_NUM_MAX), 64);
+	mmio_put(VIRTIO_MMIO_QUEUE_SEL, 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_NUM_MAX), 64);
 }
 
 static void registers(void)
 {
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_MAGIC_VALUE), 0x74726976);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_VERSION), 2);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_DEVICE_ID), LODGE_DEVICE_RNG);
-	GUEST_ASSERT(get(VIRTIO_MMIO_VENDOR_ID));
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
-	GUEST_ASSERT_EQ(features(0), 3u << 28);
-	GUEST_ASSERT_EQ(features(1), 1 << 0 | 1 << 2 | 1 << 8);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_MAGIC_VALUE), 0x74726976);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_VERSION), 2);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_DEVICE_ID), LODGE_DEVICE_RNG);
+	GUEST_ASSERT(mmio_get(VIRTIO_MMIO_VENDOR_ID));
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	GUEST_ASSERT_EQ(mmio_features(0), 3u << 28);
+	GUEST_ASSERT_EQ(mmio_features(1), 1 << 0 | 1 << 2 | 1 << 8);
 	no_registers();
 	shared_memory();
 	selections();
 	/* not ready before features are settled */
-	put(VIRTIO_MMIO_QUEUE_READY, 1);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_READY), 0);
+	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 0);
 	/* without VERSION_1 they never are */
-	put(VIRTIO_MMIO_STATUS, 3);
-	accept(1, 0);
-	put(VIRTIO_MMIO_STATUS, 0xb);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 3);
+	mmio_put(VIRTIO_MMIO_STATUS, 3);
+	mmio_accept(1, 0);
+	mmio_put(VIRTIO_MMIO_STATUS, 0xb);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 3);
 	start();
 	offer(64);
 	wait_used(1);
@@ -295,20 +259,20 @@ static void sizes(void)
 		negotiate(1);
 		set_up_queue();
 		/* neither size nor place of one that is ready change */
-		put(VIRTIO_MMIO_QUEUE_NUM, bad[i]);
-		address(VIRTIO_MMIO_QUEUE_USED_LOW, ~0ull);
-		put(VIRTIO_MMIO_STATUS, 0xf);
+		mmio_put(VIRTIO_MMIO_QUEUE_NUM, bad[i]);
+		mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, ~0ull);
+		mmio_put(VIRTIO_MMIO_STATUS, 0xf);
 		offer(64);
 		wait_used(1);
 		negotiate(1);
-		put(VIRTIO_MMIO_QUEUE_NUM, bad[i]);
-		put(VIRTIO_MMIO_QUEUE_READY, 1);
-		put(VIRTIO_MMIO_STATUS, 0xf);
-		while (!(get(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET))
+		mmio_put(VIRTIO_MMIO_QUEUE_NUM, bad[i]);
+		mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+		mmio_put(VIRTIO_MMIO_STATUS, 0xf);
+		while (!(mmio_get(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET))
 			cpu_relax();
-		GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
-		put(VIRTIO_MMIO_STATUS, 0);
-		GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+		GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
+		mmio_put(VIRTIO_MMIO_STATUS, 0);
+		GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	}
 	GUEST_DONE();
 }
@@ -325,16 +289,16 @@ static void level(void)
 	wait_interrupts(4);
 	linger();
 	GUEST_ASSERT_EQ(interrupts, 4);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	/* other bits acknowledge nothing; a reset takes it back, but for what is on its way */
 	offer(64);
 	wait_used(2);
-	while (!get(VIRTIO_MMIO_INTERRUPT_STATUS))
+	while (!mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS))
 		cpu_relax();
-	put(VIRTIO_MMIO_INTERRUPT_ACK, ~VIRTIO_MMIO_INT_VRING);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_VRING);
-	put(VIRTIO_MMIO_STATUS, 0);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	mmio_put(VIRTIO_MMIO_INTERRUPT_ACK, ~VIRTIO_MMIO_INT_VRING);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_VRING);
+	mmio_put(VIRTIO_MMIO_STATUS, 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	linger();
 	GUEST_ASSERT_EQ(interrupts, 5);
 	GUEST_ASSERT_EQ(causes, VIRTIO_MMIO_INT_VRING);
@@ -356,16 +320,16 @@ static void edge(void)
 	take(OTHER);
 	offer(64);
 	wait_used(1);
-	while (!get(VIRTIO_MMIO_INTERRUPT_STATUS))
+	while (!mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS))
 		cpu_relax();
 	linger();
 	GUEST_ASSERT_EQ(interrupts, 1);
 	take(NUMBER);
-	put(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
+	mmio_put(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
 	wait_interrupts(2);
 	/* nothing is left after both */
 	take(OTHER);
-	put(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
+	mmio_put(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
 	linger();
 	GUEST_ASSERT_EQ(interrupts, 2);
 	/* and from the beginning */
@@ -398,13 +362,13 @@ static void resets(void)
 		for (k = 0; k < i % QUEUE_SIZE + 1; k++)
 			offer(1024);
 		if (i & 1) {
-			put(VIRTIO_MMIO_STATUS, 0);
-			GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0);
+			mmio_put(VIRTIO_MMIO_STATUS, 0);
+			GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0);
 		} else {
-			put(VIRTIO_MMIO_QUEUE_READY, 0);
-			GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0xf);
+			mmio_put(VIRTIO_MMIO_QUEUE_READY, 0);
+			GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0xf);
 		}
-		GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_READY), 0);
+		GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 0);
 		undisturbed();
 		if (i & 1)
 			continue;
@@ -421,19 +385,19 @@ static void queue_reset(void)
 	/* not without the feature */
 	negotiate(1);
 	set_up_queue();
-	put(VIRTIO_MMIO_STATUS, 0xf);
-	put(QUEUE_RESET, 1);
-	GUEST_ASSERT_EQ(get(QUEUE_RESET), 0);
+	mmio_put(VIRTIO_MMIO_STATUS, 0xf);
+	mmio_put(QUEUE_RESET, 1);
+	GUEST_ASSERT_EQ(mmio_get(QUEUE_RESET), 0);
 	offer(64);
 	wait_used(1);
 	start();
 	offer(64);
 	wait_used(1);
-	put(QUEUE_RESET, 1);
-	while (get(QUEUE_RESET))
+	mmio_put(QUEUE_RESET, 1);
+	while (mmio_get(QUEUE_RESET))
 		cpu_relax();
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_QUEUE_READY), 0);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_STATUS), 0xf);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 0);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0xf);
 	undisturbed();
 	set_up_queue();
 	offer(64);
@@ -450,31 +414,31 @@ static void configuration(void)
 {
 	u32 generation, at;
 
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_DEVICE_ID), LODGE_DEVICE_BALLOON);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_DEVICE_ID), LODGE_DEVICE_BALLOON);
 	route(IOAPIC_LEVEL);
 	negotiate(1);
-	put(VIRTIO_MMIO_STATUS, 0xf);
-	generation = get(VIRTIO_MMIO_CONFIG_GENERATION);
+	mmio_put(VIRTIO_MMIO_STATUS, 0xf);
+	generation = mmio_get(VIRTIO_MMIO_CONFIG_GENERATION);
 	sti();
 	GUEST_SYNC(1);
 	wait_interrupts(1);
 	GUEST_ASSERT_EQ(causes, VIRTIO_MMIO_INT_CONFIG);
-	GUEST_ASSERT(get(VIRTIO_MMIO_CONFIG_GENERATION) != generation);
+	GUEST_ASSERT(mmio_get(VIRTIO_MMIO_CONFIG_GENERATION) != generation);
 	/* in any width, to its end */
 	at = VIRTIO_MMIO_CONFIG + PAGES;
-	GUEST_ASSERT_EQ(get(at), 0xabc);
-	GUEST_ASSERT_EQ(read16(reg(at)), 0xabc);
-	GUEST_ASSERT_EQ(read8(reg(at + 1)), 0xa);
-	GUEST_ASSERT_EQ(*(volatile u64 *)reg(at), 0xabc);
-	put(VIRTIO_MMIO_CONFIG + ACTUAL, 0x12345678);
-	GUEST_ASSERT_EQ(get(VIRTIO_MMIO_CONFIG + ACTUAL), 0x12345678);
-	put(at, 0);
-	GUEST_ASSERT_EQ(get(at), 0xabc);
+	GUEST_ASSERT_EQ(mmio_get(at), 0xabc);
+	GUEST_ASSERT_EQ(read16(mmio_reg(at)), 0xabc);
+	GUEST_ASSERT_EQ(read8(mmio_reg(at + 1)), 0xa);
+	GUEST_ASSERT_EQ(*(volatile u64 *)mmio_reg(at), 0xabc);
+	mmio_put(VIRTIO_MMIO_CONFIG + ACTUAL, 0x12345678);
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_CONFIG + ACTUAL), 0x12345678);
+	mmio_put(at, 0);
+	GUEST_ASSERT_EQ(mmio_get(at), 0xabc);
 	at = VIRTIO_MMIO_CONFIG + sizeof(struct virtio_balloon_config);
 	for (; at < LODGE_MMIO_SIZE - 8; at += 61) {
-		write32(reg(at), ~0);
-		GUEST_ASSERT_EQ(read8(reg(at)), 0);
-		GUEST_ASSERT_EQ(*(volatile u64 *)reg(at), 0);
+		write32(mmio_reg(at), ~0);
+		GUEST_ASSERT_EQ(read8(mmio_reg(at)), 0);
+		GUEST_ASSERT_EQ(*(volatile u64 *)mmio_reg(at), 0);
 	}
 	GUEST_DONE();
 }
@@ -491,19 +455,19 @@ static void scribble(u32 *seed)
 		value = some[value % (sizeof(some) / sizeof(some[0]))];
 	switch (random_next(seed) % 8) {
 	case 0:
-		write8(reg(at), value);
+		write8(mmio_reg(at), value);
 		break;
 	case 1:
-		write16(reg(at), value);
+		write16(mmio_reg(at), value);
 		break;
 	case 2:
-		*(volatile u64 *)reg(at) = value;
+		*(volatile u64 *)mmio_reg(at) = value;
 		break;
 	case 3:
-		read32(reg(at));
+		read32(mmio_reg(at));
 		break;
 	default:
-		write32(reg(at & ~3), value);
+		write32(mmio_reg(at & ~3), value);
 	}
 }
 
@@ -514,14 +478,14 @@ static void hostile(void)
 	clear_queue();
 	for (i = 0; i < 20000; i++) {
 		if (i % 64 == 0) {
-			put(VIRTIO_MMIO_STATUS, 0);
+			mmio_put(VIRTIO_MMIO_STATUS, 0);
 			negotiate(1 | FEATURE_RESET);
 			set_up_queue();
-			put(VIRTIO_MMIO_STATUS, 0xf);
+			mmio_put(VIRTIO_MMIO_STATUS, 0xf);
 			write16(AVAIL + 2, random_next(&seed));
 		}
 		if (i % 64 >= 48)
-			put(VIRTIO_MMIO_QUEUE_READY, 0);
+			mmio_put(VIRTIO_MMIO_QUEUE_READY, 0);
 		scribble(&seed);
 	}
 	start();
@@ -541,8 +505,11 @@ static int add(struct vm *vm, u32 id, u32 slot)
 
 static struct vm *plain_vm(void)
 {
-	struct vm *vm = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL);
+	struct vm *vm;
 
+	/* which the guest has a copy of, from now on */
+	number = NUMBER;
+	vm = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL);
 	vm_handler(vm, VECTOR, on_interrupt);
 	return vm;
 }

@@ -156,7 +156,7 @@ TEST(saves_an_exit)
 	vcpu_done(vcpu);
 }
 
-/* Of two ends of interrupts one has to be seen; a tick of the host takes back the other offer too */
+/* Of two ends one has to be seen; a tick of the host takes back the other's offer, too */
 static void check_ends(void)
 {
 	GUEST_ASSERT_EQ(order, HIGH << 8 | LOW);
