@@ -82,7 +82,6 @@ void lodge_net_set_tap(struct lodge_net *net, bool there)
 void lodge_net_plug(struct lodge_virtio *dev, bool plugged)
 {
 	struct lodge_net *net = lodge_net_of(dev);
-
 	unsigned int i;
 
 	set_link(net, &net->plugged, plugged);
