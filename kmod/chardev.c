@@ -316,6 +316,17 @@ static long vm_balloon(void *object, void *arg)
 	return fd;
 }
 
+static long vm_vsock(void *object, void *arg)
+{
+	int fd;
+
+	lodge_vm_get(object);
+	fd = lodge_vm_vsock(object, arg, put_vm);
+	if (fd < 0)
+		lodge_vm_put(object);
+	return fd;
+}
+
 static long vm_end(void *object, void *arg)
 {
 	return lodge_registry_set_end(object, arg);
@@ -355,6 +366,7 @@ static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_IRQFD, struct lodge_irqfd, false, false, vm_irqfd),
 	CALL(LODGE_VM_END, struct lodge_vm_end, false, false, vm_end),
 	CALL(LODGE_VM_ADD_DEVICE, struct lodge_add_device, false, false, vm_add_device),
+	CALL(LODGE_VM_VSOCK, struct lodge_vsock, false, false, vm_vsock),
 	CALL(LODGE_VM_ADD_FILE, struct lodge_add_file, false, false, vm_add_file),
 };
 

@@ -25,6 +25,7 @@
 #include "registry.h"
 #include "virtio/add.h"
 #include "virtio/console.h"
+#include "virtio/vsock.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -230,6 +231,30 @@ int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 		return -EINTR;
 	if (!vm->vcpu_ids)
 		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg);
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/**
+ * lodge_vm_vsock - LODGE_VM_VSOCK
+ * @vm: the caller's
+ * @arg: checked by lodge_vsock_attach()
+ * @put: called with @vm when the descriptor is released
+ *
+ * Return: the descriptor, -ENODEV, -EBUSY, -EINTR, or what lodge_vsock_attach() returned.
+ */
+int lodge_vm_vsock(struct lodge_vm *vm, const struct lodge_vsock *arg, void (*put)(void *vm))
+{
+	struct lodge_virtio *dev;
+	int ret = -EBUSY;
+
+	dev = vm->machine ? lodge_virtio_only(&vm->machine->virtio.vsock) : NULL;
+	if (!dev)
+		return -ENODEV;
+	if (mutex_lock_interruptible(&vm->lock))
+		return -EINTR;
+	if (!vm->vcpu_ids)
+		ret = lodge_vsock_attach(dev, arg, put, vm);
 	mutex_unlock(&vm->lock);
 	return ret;
 }

@@ -65,6 +65,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
+int lodge_vm_vsock(struct lodge_vm *vm, const struct lodge_vsock *arg, void (*put)(void *vm));
 struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which);
 int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg);
 int lodge_vm_ioeventfd(struct lodge_vm *vm, const struct lodge_ioeventfd *arg);

@@ -4,6 +4,7 @@
  * members, flags and ranges.  Each is answered by the errno of Documentation/uapi.rst.
  */
 #include <fcntl.h>
+#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -56,6 +57,7 @@ static const struct call calls[] = {
 	CALL(VM_ADD_FILE, lodge_add_file, MACHINE, false),
 	CALL(VM_IOEVENTFD, lodge_ioeventfd, VM, false),
 	CALL(VM_IRQFD, lodge_irqfd, MACHINE, false),
+	CALL(VM_VSOCK, lodge_vsock, MACHINE, false),
 	CALL(VM_END, lodge_vm_end, VM, false),
 	CALL(VCPU_INTERRUPT, lodge_interrupt, VCPU, false),
 	CALL(VCPU_GET_STATS, lodge_stats, VCPU, true),
@@ -111,6 +113,13 @@ static bool valid_event(const struct call *c, void *arg)
 	case LODGE_VM_IRQFD:
 		*(struct lodge_irqfd *)arg = (struct lodge_irqfd){
 			.size = c->size, .fd = eventfd_fd, .resample_fd = -1, .gsi = 5,
+		};
+		return true;
+	case LODGE_VM_VSOCK:
+		*(struct lodge_vsock *)arg = (struct lodge_vsock){
+			.size = c->size, .cid = 3, .features = 1ull << VIRTIO_F_VERSION_1,
+			.kick = { eventfd_fd, eventfd_fd }, .call = { eventfd_fd, eventfd_fd },
+			.error = eventfd_fd,
 		};
 		return true;
 	}
@@ -191,19 +200,28 @@ static void undo(const struct call *c)
 		ASSERT_OK(ioctl(fd[c->on], c->cmd, &irq));
 }
 
+/* For calls that a VM takes once */
+static void renew_machine(const struct call *c)
+{
+	struct lodge_add_device d = { .size = sizeof(d), .id = LODGE_DEVICE_VSOCK, .fd = -1 };
+
+	if (c->cmd != LODGE_VM_ADD_FILE && c->cmd != LODGE_VM_VSOCK)
+		return;
+	close(fd[MACHINE]);
+	fd[MACHINE] = vm_create(VM_PC | LODGE_VM_DEBUG_PORTS)->fd;
+	if (c->cmd == LODGE_VM_VSOCK)
+		ASSERT_OK(ioctl(fd[MACHINE], LODGE_VM_ADD_DEVICE, &d));
+}
+
 static long do_call(const struct call *c, void *arg)
 {
 	long ret;
 
-	if (c->cmd == LODGE_VM_ADD_FILE) {
-		/* one file of a name */
-		close(fd[MACHINE]);
-		fd[MACHINE] = vm_create(VM_PC | LODGE_VM_DEBUG_PORTS)->fd;
-	}
+	renew_machine(c);
 	errno = 0;
 	ret = ioctl(fd[c->on], c->cmd, arg);
 	if (ret > 2 && (c->cmd == LODGE_CREATE_VM || c->cmd == LODGE_VM_CREATE_VCPU ||
-			c->cmd == LODGE_VM_CONSOLE))
+			c->cmd == LODGE_VM_CONSOLE || c->cmd == LODGE_VM_VSOCK))
 		close(ret);
 	if (!ret)
 		undo(c);

@@ -19,6 +19,7 @@
 #include "net.h"
 #include "pci.h"
 #include "rng.h"
+#include "vsock.h"
 
 /* What of struct lodge_add_device means something to a kind */
 #define TAKES_FD	BIT(0)
@@ -55,6 +56,12 @@ static struct lodge_virtio *create_balloon(struct lodge_mem *mem, const char *na
 					   const struct lodge_add_device *arg)
 {
 	return lodge_balloon_create(mem, name);
+}
+
+static struct lodge_virtio *create_vsock(struct lodge_mem *mem, const char *name,
+					 const struct lodge_add_device *arg)
+{
+	return lodge_vsock_create(mem, name);
 }
 
 static struct lodge_virtio *create_console(struct lodge_mem *mem, const char *name,
@@ -112,6 +119,7 @@ static const struct kind kinds[] = {
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
 	{ LODGE_DEVICE_CONSOLE, "console", 0, 0, 1, create_console },
 	{ LODGE_DEVICE_BALLOON, "balloon", 0, 0, 1, create_balloon },
+	{ LODGE_DEVICE_VSOCK, "vsock", 0, 0, 1, create_vsock },
 };
 
 static const struct kind *find_kind(u32 id)
@@ -191,6 +199,8 @@ static struct lodge_virtio **place_of(struct lodge_virtio_set *set, u32 id)
 		return &set->balloon;
 	case LODGE_DEVICE_CONSOLE:
 		return &set->console;
+	case LODGE_DEVICE_VSOCK:
+		return &set->vsock;
 	default:
 		return NULL;
 	}

@@ -21,6 +21,7 @@ struct lodge_virtio;
  *	others look
  * @balloon: likewise
  * @console: likewise
+ * @vsock: likewise
  */
 struct lodge_virtio_set {
 	struct lodge_pci *pci;
@@ -28,6 +29,7 @@ struct lodge_virtio_set {
 	struct lodge_virtio *device[LODGE_PCI_SLOTS];
 	struct lodge_virtio *balloon;
 	struct lodge_virtio *console;
+	struct lodge_virtio *vsock;
 };
 
 int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const char *vm,

@@ -377,7 +377,9 @@ void lodge_virtio_kick(struct lodge_virtio *dev, unsigned int queue)
 	if (queue >= dev->nr_queues || !READ_ONCE(dev->live))
 		return;
 	atomic64_inc(&dev->kicks);
-	lodge_virtio_wake(dev, array_index_nospec(queue, LODGE_VIRTIO_QUEUES));
+	queue = array_index_nospec(queue, LODGE_VIRTIO_QUEUES);
+	if (!dev->ops->notify || !dev->ops->notify(dev, queue))
+		lodge_virtio_wake(dev, queue);
 }
 
 /* ---- interrupts ---------------------------------------------------------- */

@@ -7,8 +7,7 @@
  * Registers are accessed with interrupts off, in a VMX window, so all that they do is
  * to change what @lock guards and to wake the worker.  The worker is a kernel thread in
  * the owner's mm and cgroup: it starts and stops queues, resets, and serves kicks; the
- * functions of struct lodge_virtio_ops are called by it alone, but for the two that read
- * and write the configuration space.
+ * functions of struct lodge_virtio_ops are called by it alone, where nothing else is said.
  */
 #ifndef LODGE_VIRTIO_DEVICE_H
 #define LODGE_VIRTIO_DEVICE_H
@@ -52,7 +51,7 @@ enum lodge_virtio_count {
  * @count: what has been done, by LODGE_VIRTIO_*, with kicks and interrupts below
  * @kicks: by the driver
  * @interrupts: that the driver wanted
- * @name: of the file or tap behind it, or empty
+ * @name: of the file or tap behind it, a vsock's address, or empty
  * @is_disk: @size, @read_only and @serial mean something
  * @size: bytes
  * @read_only: the driver may not write
@@ -100,6 +99,8 @@ struct lodge_virtio_view {
  *	owner's memory if that has gone: then queues cannot be written to
  * @kick: the driver has added to a queue, or lodge_virtio_wake() was called for it; may
  *	sleep; called again soon if it returns true, so that others get their turn
+ * @notify: the driver has added to a queue, straight from its kick: any context but NMI, also a
+ *	VMX window, no lock held; true if the worker is not needed; NULL if it always is
  * @read_config: configuration space; interrupts off, lodge_virtio.lock held
  * @write_config: likewise; NULL if the driver cannot write there
  * @look: adds what only this kind knows; not the worker calls, may sleep; NULL if that is nothing
@@ -114,6 +115,7 @@ struct lodge_virtio_ops {
 	int (*start)(struct lodge_virtio *dev);
 	void (*stop)(struct lodge_virtio *dev);
 	bool (*kick)(struct lodge_virtio *dev, unsigned int queue);
+	bool (*notify)(struct lodge_virtio *dev, unsigned int queue);
 	void (*read_config)(struct lodge_virtio *dev, u32 offset, void *buf, u32 len);
 	void (*write_config)(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len);
 	void (*look)(struct lodge_virtio *dev, struct lodge_virtio_view *view);
@@ -153,7 +155,7 @@ struct lodge_virtio_queue {
  * @nr_queues: with numbers from 0 on [I]
  * @lock: guards registers; taken in any context, interrupts saved
  * @status: device status [L]
- * @features: offered [I]
+ * @features: offered; constant when there is a vCPU
  * @driver_features: accepted [L]
  * @config_vector: MSI-X entry for changes of the configuration [L]
  * @generation: of the configuration space [L]

@@ -13,6 +13,7 @@
 #define LODGE_DEVICE_CONSOLE	3	/* one at most; LODGE_CONSOLE_VIRTIO */
 #define LODGE_DEVICE_RNG	4
 #define LODGE_DEVICE_BALLOON	5	/* one at most */
+#define LODGE_DEVICE_VSOCK	19	/* one at most; LODGE_VM_VSOCK */
 
 /* struct lodge_add_device.flags */
 #define LODGE_DEVICE_READONLY	(1U << 0)	/* block: the guest cannot write */
@@ -64,6 +65,80 @@ struct lodge_add_device {
 	__u16 mtu;
 	__u8 serial[LODGE_SERIAL_LEN];
 	__s32 fds[LODGE_MAX_PAIRS - 1];
+};
+
+#define LODGE_VSOCK_QUEUES	2	/* 0 to the guest, 1 from it */
+
+/**
+ * struct lodge_vsock - a vsock's address, and who serves it (LODGE_VM_VSOCK)
+ * @size: sizeof(struct lodge_vsock)
+ * @cid: the guest's address, 3 to 0xfffffffe
+ * @features: that may be offered, as VHOST_GET_FEATURES tells them; with VIRTIO_F_VERSION_1.
+ *	What else than split rings and their layout it would take is not offered.
+ * @kick: eventfds, by queue, that the guest's kicks signal: VHOST_SET_VRING_KICK
+ * @call: eventfds, by queue, that interrupt the guest: VHOST_SET_VRING_CALL
+ * @error: eventfd that has the driver reset the device: VHOST_SET_VRING_ERR
+ * @pad: zero
+ *
+ * LODGE_VM_VSOCK returns a descriptor, once (EBUSY), of a VM with a LODGE_DEVICE_VSOCK (ENODEV)
+ * and without a vCPU (EBUSY).  Eventfds may be closed after it.  The descriptor is readable when
+ * there is a struct lodge_vsock_request, which waits, and the guest with it, for the write of a
+ * struct lodge_vsock_answer: a device whose guest has reset it is reset when the request to stop
+ * has been answered, and not before.  A write without a request fails with EINVAL.  When the
+ * descriptor is closed requests to start fail, and nobody waits for others.  By a process that is
+ * not the VM's reads and writes fail with EIO.
+ */
+struct lodge_vsock {
+	__u32 size;
+	__u32 cid;
+	__u64 features;
+	__s32 kick[LODGE_VSOCK_QUEUES];
+	__s32 call[LODGE_VSOCK_QUEUES];
+	__s32 error;
+	__u32 pad;
+};
+
+/**
+ * struct lodge_vsock_queue - a split ring, as the guest has set it up
+ * @desc: guest-physical address of the descriptors, a multiple of 16; the guest's choice, as the
+ *	others: there need not be memory
+ * @driver: of the available ring, a multiple of 2
+ * @device: of the used ring, a multiple of 4
+ * @size: descriptors, a power of 2
+ * @next: entry of the available ring to begin with: VHOST_SET_VRING_BASE
+ */
+struct lodge_vsock_queue {
+	__u64 desc;
+	__u64 driver;
+	__u64 device;
+	__u32 size;
+	__u32 next;
+};
+
+/**
+ * struct lodge_vsock_request - what is to be done
+ * @running: 1: serve the queues; 0: do not touch them any more
+ * @pad: zero
+ * @features: with @running: those that the driver has accepted
+ * @queue: with @running
+ */
+struct lodge_vsock_request {
+	__u32 running;
+	__u32 pad;
+	__u64 features;
+	struct lodge_vsock_queue queue[LODGE_VSOCK_QUEUES];
+};
+
+/**
+ * struct lodge_vsock_answer - it has been done
+ * @error: 0, or an errno, with which the driver is asked to reset the device: nothing runs
+ * @pad: zero
+ * @next: of a request to stop: as of VHOST_GET_VRING_BASE, 0xffff at most
+ */
+struct lodge_vsock_answer {
+	__u32 error;
+	__u32 pad;
+	__u32 next[LODGE_VSOCK_QUEUES];
 };
 
 #endif /* _UAPI_LINUX_LODGE_DEVICE_H */

@@ -192,7 +192,7 @@ enum {
 	LODGE_A_DEVICE_VM = 1,		/* number of the VM */
 	LODGE_A_DEVICE_SLOT,		/* number on its bus, PCI or memory */
 	LODGE_A_DEVICE_KIND,		/* LODGE_DEVICE_* */
-	LODGE_A_DEVICE_NAME,		/* of the file or tap behind it, if it is known */
+	LODGE_A_DEVICE_NAME,		/* file or tap behind it, "cid:N" of a vsock */
 	LODGE_A_DEVICE_STATUS,		/* virtio device status */
 	LODGE_A_DEVICE_OFFERED,		/* virtio features */
 	LODGE_A_DEVICE_ACCEPTED,	/* virtio features, by the driver */
