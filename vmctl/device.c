@@ -23,6 +23,7 @@ static const char *kind_of(const struct nl_device *d)
 		[LODGE_DEVICE_CONSOLE] = "console",
 		[LODGE_DEVICE_RNG] = "rng",
 		[LODGE_DEVICE_BALLOON] = "balloon",
+		[LODGE_DEVICE_VSOCK] = "vsock",
 	};
 	uint64_t kind = d->value[LODGE_A_DEVICE_KIND];
 

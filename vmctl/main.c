@@ -125,6 +125,7 @@ static const struct cmd_opt run_opts[] = {
 	{ RUN_NO_PCI, "no-pci", NULL, "no PCI bus: disks and so on are virtio-mmio devices" },
 	{ RUN_CONSOLE, "console", NULL, "the terminal is a virtio console, hvc0, not ttyS0" },
 	{ RUN_BALLOON, "balloon", "[size=SIZE]", "give back unused memory; leave it SIZE" },
+	{ RUN_VSOCK, "vsock", "CID", "sockets between guest and host; CID is the guest's address" },
 	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },
 	{ 't', "timeout", "SECONDS", "end the guest after this time, with status 124" },
 	{ 'q', "quiet", NULL, "do not tell how the guest ended" },

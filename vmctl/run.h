@@ -31,6 +31,7 @@ enum run_option {
 	RUN_BALLOON,
 	RUN_CONSOLE,
 	RUN_NO_PCI,
+	RUN_VSOCK,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */

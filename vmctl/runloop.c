@@ -240,15 +240,16 @@ static void loop_once(struct loop *l)
 {
 	bool background = l->is_terminal && !console_raw();
 	bool read_more = l->input_open && !l->nr_input && !background;
-	struct pollfd p[5 + RUN_MAX_NETS] = {
+	struct pollfd p[6 + RUN_MAX_NETS] = {
 		{ .fd = l->signals, .events = POLLIN },
 		{ .fd = l->vm->wake, .events = POLLIN },
 		{ .fd = read_more ? STDIN_FILENO : -1, .events = POLLIN },
 		{ .fd = l->nr_input ? l->serial.in : -1, .events = POLLOUT },
 		{ .fd = l->vm->balloon, .events = POLLIN },
+		{ .fd = l->vm->vsock.fd, .events = POLLIN },
 	};
 
-	poll(p, 5 + watch_nets(l->vm->config, p + 5), timeout_ms(l, background));
+	poll(p, 6 + watch_nets(l->vm->config, p + 6), timeout_ms(l, background));
 	if (p[0].revents)
 		take_signal(l);
 	if (p[1].revents)
@@ -259,7 +260,9 @@ static void loop_once(struct loop *l)
 		send_input(l);
 	if (p[4].revents)
 		balloon_serve(l->vm);
-	serve_nets(l->vm->config, p + 5);
+	if (p[5].revents)
+		vsock_serve(l->vm);
+	serve_nets(l->vm->config, p + 6);
 	if (console_stream_error(&l->serial) || console_stream_error(&l->debug))
 		leave(l, WHY_OUTPUT);
 	if (guest_ended(l))

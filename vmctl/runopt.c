@@ -215,6 +215,26 @@ static int set_balloon(struct run *r, const char *value)
 	return CMD_OK;
 }
 
+static int set_vsock(struct run *r, const char *value)
+{
+	unsigned long long cid;
+	char *end;
+
+	errno = 0;
+	cid = strtoull(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end)
+		return cmd_error(CMD_USAGE, "--vsock takes a CID, which is a number, not \"%s\"",
+				 value);
+	if (cid < VSOCK_FIRST_CID)
+		return cmd_error(CMD_USAGE, "--vsock %s: a guest's CID is 3 at least, those below are the host's",
+				 value);
+	if (errno || cid > VSOCK_LAST_CID)
+		return cmd_error(CMD_USAGE, "--vsock %s: a CID is %u at most", value,
+				 VSOCK_LAST_CID);
+	r->vm.vsock = cid;
+	return CMD_OK;
+}
+
 static int set_device(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -233,6 +253,8 @@ static int set_device(struct run *r, const struct cmd_value *v)
 		return CMD_OK;
 	case RUN_BALLOON:
 		return set_balloon(r, v->value);
+	case RUN_VSOCK:
+		return set_vsock(r, v->value);
 	default:
 		return cmd_error(CMD_FAILED, "run has an option that it does not know");
 	}

@@ -155,6 +155,7 @@ static int add_devices(struct vm *vm)
 	struct lodge_add_device rng = { .id = LODGE_DEVICE_RNG, .fd = -1 };
 	struct lodge_add_device console = { .id = LODGE_DEVICE_CONSOLE, .fd = -1 };
 	struct lodge_add_device balloon = { .id = LODGE_DEVICE_BALLOON, .fd = -1 };
+	struct lodge_add_device vsock = { .id = LODGE_DEVICE_VSOCK, .fd = -1 };
 	unsigned int i;
 
 	for (i = 0; i < vm->config->nr_disks; i++)
@@ -168,6 +169,8 @@ static int add_devices(struct vm *vm)
 	if (vm->config->console && add_device(vm, &console, "a console"))
 		return -1;
 	if (vm->config->balloon && (add_device(vm, &balloon, "a balloon") || balloon_open(vm)))
+		return -1;
+	if (vm->config->vsock && (add_device(vm, &vsock, "a vsock") || vsock_open(vm)))
 		return -1;
 	return 0;
 }
@@ -208,7 +211,7 @@ int vm_alloc(struct vm *vm, const struct vm_config *config, size_t rom_size)
 	int error;
 
 	*vm = (struct vm){ .config = config, .dev = -1, .fd = -1, .wake = -1,
-			   .balloon = -1 };
+			   .balloon = -1, .vsock = { .vhost = -1, .fd = -1 } };
 	pthread_mutex_init(&vm->lock, NULL);
 	error = guestmem_alloc(&vm->mem, config->memory, config->pages);
 	if (error) {
@@ -436,6 +439,7 @@ void vm_destroy(struct vm *vm)
 	free(vm->cpu);
 	if (vm->balloon >= 0)
 		close(vm->balloon);
+	vsock_close(&vm->vsock);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->dev >= 0)

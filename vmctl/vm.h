@@ -14,6 +14,7 @@
 #include "disk.h"
 #include "net.h"
 #include "guestmem.h"
+#include "vsock.h"
 
 #define VM_MAX_CPUS	64
 #define VM_STACK_SIZE	(64 << 10)	/* of a vCPU's thread */
@@ -81,6 +82,7 @@ struct vcpu {
  * @console: a virtio console
  * @balloon: a balloon
  * @balloon_size: bytes that it leaves the guest at first, 0: all
+ * @vsock: its CID, 0: there is none
  */
 struct vm_config {
 	const char *name;
@@ -99,12 +101,14 @@ struct vm_config {
 	bool console;
 	bool balloon;
 	uint64_t balloon_size;
+	uint32_t vsock;
 };
 
 /* How many devices vm_create() gives it */
 static inline unsigned int vm_config_devices(const struct vm_config *c)
 {
-	return c->nr_disks + c->nr_nets + c->rng + c->console + c->balloon;
+	return c->nr_disks + c->nr_nets + c->rng + c->console + c->balloon +
+	       !!c->vsock;
 }
 
 /**
@@ -114,6 +118,7 @@ static inline unsigned int vm_config_devices(const struct vm_config *c)
  * @dev: /dev/lodge
  * @fd: the VM
  * @balloon: descriptor of its balloon, or -1
+ * @vsock: its vsock
  * @mem: guest memory
  * @rom: firmware, or NULL; @rom_size bytes that end at 4 GiB
  * @rom_size: a multiple of 4096
@@ -131,6 +136,7 @@ struct vm {
 	int dev;
 	int fd;
 	int balloon;
+	struct vsock vsock;
 	struct guestmem mem;
 	uint8_t *rom;
 	size_t rom_size;

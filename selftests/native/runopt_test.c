@@ -234,6 +234,25 @@ TEST(balloon)
 	EXPECT_TRUE(refuses(RUN_BALLOON, "5k", "multiple of 4k"));
 }
 
+TEST(vsock)
+{
+	ASSERT_EQ(parse_these("x", 0), 0);
+	EXPECT_EQ(r.vm.vsock, 0u);
+	ASSERT_EQ(parse_these("x", RUN_VSOCK, "3", 0), 0);
+	EXPECT_EQ(r.vm.vsock, 3u);
+	EXPECT_EQ(vm_config_devices(&r.vm), 1u);
+	ASSERT_EQ(parse_these("x", RUN_VSOCK, "4294967294", 0), 0);
+	EXPECT_EQ(r.vm.vsock, 4294967294u);
+	EXPECT_TRUE(refuses(RUN_VSOCK, "0", "3 at least"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "2", "3 at least"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "4294967295", "4294967294 at most"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "4294967299", "4294967294 at most"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "18446744073709551619", "4294967294 at most"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "", "is a number, not \"\""));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "-3", "is a number, not"));
+	EXPECT_TRUE(refuses(RUN_VSOCK, "3x", "is a number, not"));
+}
+
 /* One file each, several with commas, arguments behind a space, and names that look like both */
 TEST(disks)
 {
