@@ -6,12 +6,17 @@
  * when vmctl's end of that is closed, which a SIGKILL does as well. It holds a shared lock on LOCK;
  * who finds IPv4 forwarding off switches it on, and notes that there, for the last one to switch it
  * off again.
+ *
+ * A keeper may be killed, too. What it leaves has its process ID in the name; other keepers take
+ * it away, when they start and when they end. Not while the tap is there: the guest still needs it.
+ * vmctl holds the lock together with its keeper, so forwarding stays on as long.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +35,10 @@
 #define RESOLVED	"/run/systemd/resolve/resolv.conf"	/* whom a local resolver asks */
 
 #define MAX_TABLES	32
+#define MAX_REMAINS	64	/* at a time */
+
+#define TABLE_NAME	(IFNAMSIZ + 12)
+#define NAME		"vmctl-nat"	/* of a keeper */
 
 #define REPLY_NO_NFT		-1
 #define REPLY_NFT_FAILED	-2	/* it has said why */
@@ -59,16 +68,29 @@ static int execute(const char *rules)
 	return 127;
 }
 
-/* Its exit status; what it complains of goes to standard error */
-static int nft(const char *rules)
+/* @out: where its output goes, and no complaints; or -1: to where ours goes */
+static pid_t start_nft(const char *rules, int out)
 {
 	pid_t pid = fork();
+	int null;
+
+	if (pid)
+		return pid;
+	if (out >= 0) {
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		dup2(out, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	_exit(execute(rules));
+}
+
+/* Its exit status */
+static int end_nft(pid_t pid)
+{
 	int status;
 
 	if (pid < 0)
 		return 126;
-	if (!pid)
-		_exit(execute(rules));
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 126;
@@ -85,7 +107,7 @@ static int add_table(const char *table, const struct order *o)
 		 "add chain ip %s out { type nat hook postrouting priority 100; }; "
 		 "add rule ip %s out ip saddr 10.73.%u.0/24 oifname != \"%s\" masquerade",
 		 table, table, table, o->number, o->tap);
-	status = nft(rules);
+	status = end_nft(start_nft(rules, -1));
 	if (!status)
 		return 0;
 	return status == 127 ? REPLY_NO_NFT : REPLY_NFT_FAILED;
@@ -93,10 +115,73 @@ static int add_table(const char *table, const struct order *o)
 
 static void delete_table(const char *table)
 {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char rules[64];
 
 	snprintf(rules, sizeof(rules), "delete table ip %s", table);
-	nft(rules);
+	end_nft(start_nft(rules, null));
+	close(null);
+}
+
+/* ---- what dead keepers have left ----------------------------------------- */
+
+static bool is_keeper(int pid)
+{
+	char path[64], name[16] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (fscanf(f, "%15s", name) != 1)
+		*name = 0;
+	fclose(f);
+	return !strcmp(name, NAME);
+}
+
+/*
+ * Of "table ip TAP_PID" the name, if nobody needs that table any more. The tap @mine is new, and so
+ * is its table.
+ */
+static bool is_remains(const char *line, const char *mine, char table[TABLE_NAME])
+{
+	char tap[IFNAMSIZ], exact[TABLE_NAME + 16];
+	unsigned int number;
+	int pid;
+
+	if (sscanf(line, "table ip lodge%u_%d", &number, &pid) != 2)
+		return false;
+	snprintf(tap, sizeof(tap), "lodge%u", number);
+	snprintf(table, TABLE_NAME, "%s_%d", tap, pid);
+	snprintf(exact, sizeof(exact), "table ip %s\n", table);
+	return !strcmp(line, exact) && !is_keeper(pid) &&
+	       (!strcmp(tap, mine) || !if_nametoindex(tap));
+}
+
+/* @mine: the name of a tap that has just been made, or "" */
+static void sweep(const char *mine)
+{
+	char table[MAX_REMAINS][TABLE_NAME], line[128];
+	unsigned int i, n = 0;
+	FILE *f = NULL;
+	pid_t pid;
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC))
+		return;
+	pid = start_nft("list tables ip", p[1]);
+	close(p[1]);
+	f = fdopen(p[0], "r");
+	while (f && n < MAX_REMAINS && fgets(line, sizeof(line), f))
+		n += is_remains(line, mine, table[n]);
+	if (f)
+		fclose(f);
+	else
+		close(p[0]);
+	end_nft(pid);
+	for (i = 0; i < n; i++)
+		delete_table(table[i]);
 }
 
 /* ---- forwarding ---------------------------------------------------------- */
@@ -127,50 +212,44 @@ static int put_forward(char c)
 	return error;
 }
 
-/* The lock, held; or -1 with errno. Two that start together note and do the same. */
-static int start_forward(void)
+/* Takes the lock; 0 or an errno. Two that start together note and do the same. */
+static int start_forward(int lock)
 {
-	int fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int error = 0;
-
-	if (fd < 0)
-		return -1;
 	/* waits while the last one switches it off */
-	if (flock(fd, LOCK_SH))
-		error = errno;
-	else if (get_forward() == '0')
-		error = pwrite(fd, "0", 1, 0) == 1 ? put_forward('1') : errno;
-	if (!error)
-		return fd;
-	close(fd);
-	errno = error;
-	return -1;
+	if (flock(lock, LOCK_SH))
+		return errno;
+	if (get_forward() != '0')
+		return 0;
+	return pwrite(lock, "0", 1, 0) == 1 ? put_forward('1') : errno;
 }
 
-/* Converting a lock gives the old one up first: of two that end together one is the last */
-static void stop_forward(int fd)
+/*
+ * Converting a lock gives the old one up first: of two that end together one is the last. vmctl has
+ * the same open file, so closing it here would not unlock it.
+ */
+static void stop_forward(int lock)
 {
 	char was;
 
-	if (!flock(fd, LOCK_EX | LOCK_NB) && pread(fd, &was, 1, 0) == 1 && was == '0' &&
-	    !ftruncate(fd, 0))
+	if (!flock(lock, LOCK_EX | LOCK_NB) && pread(lock, &was, 1, 0) == 1 && was == '0' &&
+	    !ftruncate(lock, 0))
 		put_forward('0');
-	close(fd);
+	flock(lock, LOCK_UN);
 }
 
 /* ---- the keeper ---------------------------------------------------------- */
 
 /**
  * struct kept - what is to be undone
- * @socket: to vmctl
- * @forward: the lock, or -1
+ * @lock: the file LOCK, open; or an errno, negative
+ * @locked: and that is done, and forwarding is on
  * @table: names
  * @nr_tables: how many
  */
 struct kept {
-	int socket;
-	int forward;
-	char table[MAX_TABLES][IFNAMSIZ + 12];
+	int lock;
+	bool locked;
+	char table[MAX_TABLES][TABLE_NAME];
 	unsigned int nr_tables;
 };
 
@@ -192,11 +271,15 @@ static int obey(struct kept *k, const struct order *o)
 
 	if (k->nr_tables == MAX_TABLES)
 		return status;
-	if (k->forward < 0) {
-		k->forward = start_forward();
-		if (k->forward < 0)
-			return errno;
+	if (k->lock < 0)
+		return -k->lock;
+	if (!k->locked) {
+		status = start_forward(k->lock);
+		if (status)
+			return status;
+		k->locked = true;
 	}
+	sweep(o->tap);
 	/* a tap of that name may have had a table that is still to go, so with a number */
 	snprintf(table, sizeof(k->table[0]), "%s_%d", o->tap, getpid());
 	status = add_table(table, o);
@@ -204,10 +287,10 @@ static int obey(struct kept *k, const struct order *o)
 	return status;
 }
 
-static void keep(int socket)
+static void keep(int socket, int lock)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE };
-	struct kept k = { .socket = socket, .forward = -1 };
+	struct kept k = { .lock = lock };
 	struct order o;
 	unsigned int i;
 	int status;
@@ -215,7 +298,7 @@ static void keep(int socket)
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	setsid();
-	prctl(PR_SET_NAME, "vmctl-nat");
+	prctl(PR_SET_NAME, NAME);
 	if (chdir("/"))
 		return;
 	while (recv(socket, &o, sizeof(o), 0) == sizeof(o)) {
@@ -230,17 +313,22 @@ static void keep(int socket)
 	leave_terminal();
 	for (i = 0; i < k.nr_tables; i++)
 		delete_table(k.table[i]);
-	if (k.forward >= 0)
-		stop_forward(k.forward);
+	if (k.locked) {
+		sweep("");
+		stop_forward(k.lock);
+	}
 }
 
 /* ---- vmctl's side -------------------------------------------------------- */
 
 int nat_prepare(void)
 {
+	int lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int s[2];
 	pid_t pid;
 
+	if (lock < 0)
+		lock = -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s))
 		return cmd_error(CMD_FAILED, "cannot make a socket: %s", strerror(errno));
 	pid = fork();
@@ -251,7 +339,7 @@ int nat_prepare(void)
 	}
 	if (!pid) {
 		close(s[0]);
-		keep(s[1]);
+		keep(s[1], lock);
 		_exit(0);
 	}
 	close(s[1]);
