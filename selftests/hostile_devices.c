@@ -11,17 +11,20 @@
 #include <linux/virtio_ring.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "eventfds.h"
 #include "mem.h"
 #include "mmiodev.h"
 
 #define ROUNDS		150	/* of each device */
-#define DEVICES		5
+#define DEVICES		6
+#define VSOCK		5	/* number of the one that is not served here */
 #define QUEUES		4
 #define RING_SIZE	64
 #define SECTORS		64
@@ -212,7 +215,7 @@ static void hostile(u64 start)
 static volatile bool stopped;
 static struct vm *vm;
 static void *region;
-static int balloon, console, tap = -1;
+static int balloon, console, vsock, events[3], tap = -1;
 
 static void tap_up(void)
 {
@@ -279,6 +282,38 @@ static void *owner(void *arg)
 	return NULL;
 }
 
+/* In vhost-vsock's place: it starts and stops, or does not, and says what it likes */
+static void *vsock_owner(void *arg)
+{
+	struct pollfd p = { .fd = vsock, .events = POLLIN };
+	u32 random = 9;
+
+	while (!stopped) {
+		struct lodge_vsock_answer a = {
+			.error = random_next(&random) % 4 ? 0 : EFAULT,
+			.next = { random_next(&random) & 0xffff, random_next(&random) & 0xffff },
+		};
+
+		signal_fd(events[random_next(&random) % 16 ? random_next(&random) % 2 : 2]);
+		if (poll(&p, 1, 10) == 1)
+			ASSERT_EQ(write(vsock, &a, sizeof(a)), (ssize_t)sizeof(a));
+	}
+	return NULL;
+}
+
+static int open_vsock(void)
+{
+	struct lodge_vsock arg = {
+		.size = sizeof(arg), .cid = 3, .features = ~0ull, .kick = { event(), event() },
+		.call = { event(), event() }, .error = event(),
+	};
+
+	events[0] = arg.call[0];
+	events[1] = arg.call[1];
+	events[2] = arg.error;
+	return ioctl(vm->fd, LODGE_VM_VSOCK, &arg);
+}
+
 static int add(u32 id, u32 slot, int fd)
 {
 	struct lodge_add_device d = { .size = sizeof(d), .id = id, .slot = slot, .fd = fd };
@@ -300,8 +335,11 @@ static void make_vm(int image)
 	ASSERT_EQ(add(LODGE_DEVICE_CONSOLE, 2, -1), 2);
 	ASSERT_EQ(add(LODGE_DEVICE_RNG, 3, -1), 3);
 	ASSERT_EQ(add(LODGE_DEVICE_BALLOON, 4, -1), 4);
+	ASSERT_EQ(add(LODGE_DEVICE_VSOCK, VSOCK, -1), VSOCK);
 	if (tap >= 0)
-		ASSERT_EQ(add(LODGE_DEVICE_NET, 5, tap), 5);
+		ASSERT_EQ(add(LODGE_DEVICE_NET, 6, tap), 6);
+	vsock = open_vsock();
+	ASSERT_OK(vsock);
 	balloon = ioctl(vm->fd, LODGE_VM_BALLOON);
 	ASSERT_OK(balloon);
 	ASSERT_OK(fcntl(balloon, F_SETFL, O_NONBLOCK));
@@ -315,7 +353,7 @@ static void make_vm(int image)
 static void run(u64 start)
 {
 	int i, image = memfd_create("image", MFD_CLOEXEC);
-	pthread_t thread;
+	pthread_t thread, vsock_thread;
 	struct vcpu *vcpu;
 
 	ASSERT_OK(image);
@@ -325,16 +363,19 @@ static void run(u64 start)
 	vcpu_start_long_arg(vcpu, hostile, start);
 	stopped = false;
 	ASSERT_EQ(pthread_create(&thread, NULL, owner, NULL), 0);
-	for (i = 1; i <= (tap >= 0 ? 5 : 4); i++) {
+	vsock_thread = thread_start(vsock_owner, NULL);
+	for (i = 1; i <= (tap >= 0 ? 6 : 5); i++) {
 		ASSERT_EQ(vcpu_ucall(vcpu), UCALL_SYNC);
 		diag("seed %llu, device %d: %llu answers, %llu resets asked for",
 		     (unsigned long long)start, i, (unsigned long long)vcpu->arg[0],
 		     (unsigned long long)vcpu->arg[1]);
-		EXPECT_TRUE(vcpu->arg[0] && vcpu->arg[1]);
+		EXPECT_TRUE((vcpu->arg[0] || i == VSOCK) && vcpu->arg[1]);
 	}
 	vcpu_done(vcpu);
 	stopped = true;
 	pthread_join(thread, NULL);
+	pthread_join(vsock_thread, NULL);
+	close(vsock);
 	close(balloon);
 	close(console);
 	vcpu_free(vcpu);
