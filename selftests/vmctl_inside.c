@@ -25,7 +25,8 @@ PC_GUEST(waits, ".code16\n"
 	 "8: mov $'N', %al\n" PC_PUTC "iret\n"
 	 "waits_text: .asciz \"ready\\r\\n\"\n"
 	 ".org waits_start + 0x1400\n"
-	 ".asciz \"OSRELEASE=1.2.3\\nPAGESIZE=4096\\nSYMBOL(swapper_pg_dir)=0\\n\"");
+	 ".asciz \"OSRELEASE=1.2.3\\nPAGESIZE=4096\\nSYMBOL(swapper_pg_dir)=ffffffff80003000\\n"
+	 "NUMBER(phys_base)=-4096\\n\"");
 
 PC_GUEST(panics, ".code16; mov $0x505, %dx; mov $1, %al; mov $0x5a17, %bx; out %al, %dx\n"
 	 PC_POWEROFF);
@@ -239,13 +240,19 @@ TEST(dump)
 	ASSERT_TRUE(core_len > sizeof(*e));
 	EXPECT_TRUE(!memcmp(core, ELFMAG, 4));
 	EXPECT_EQ(e->e_type, ET_CORE);
-	EXPECT_EQ(e->e_phnum, 2);
+	EXPECT_EQ(e->e_phnum, 3);
 	EXPECT_EQ(p[0].p_type, PT_NOTE);
+	/* the root of the page tables, where the guest's note has it */
 	EXPECT_EQ(p[1].p_type, PT_LOAD);
-	EXPECT_EQ(p[1].p_paddr, 0u);
-	EXPECT_EQ(p[1].p_filesz, 2u << 20);
-	ASSERT_EQ(core_len, p[1].p_offset + p[1].p_filesz);
-	EXPECT_TRUE(!memcmp(core + p[1].p_offset + 0x7c00, waits_start, waits_end - waits_start));
+	EXPECT_EQ(p[1].p_vaddr, 0xffffffff80003000u);
+	EXPECT_EQ(p[1].p_paddr, 0x2000u);
+	EXPECT_EQ(p[1].p_offset, p[2].p_offset + 0x2000);
+	EXPECT_EQ(p[1].p_filesz, 4096u);
+	EXPECT_EQ(p[2].p_type, PT_LOAD);
+	EXPECT_EQ(p[2].p_paddr, 0u);
+	EXPECT_EQ(p[2].p_filesz, 2u << 20);
+	ASSERT_EQ(core_len, p[2].p_offset + p[2].p_filesz);
+	EXPECT_TRUE(!memcmp(core + p[2].p_offset + 0x7c00, waits_start, waits_end - waits_start));
 	ASSERT_TRUE(note("VMCOREINFO", 0, 0));
 	EXPECT_TRUE(!strncmp(note("VMCOREINFO", 0, 0), "OSRELEASE=1.2.3\n", 16));
 	ASSERT_TRUE(note("CORE", NT_PRSTATUS, 1));

@@ -3,7 +3,8 @@
  * vmctl dump: a VM's memory and registers as an ELF file that crash and drgn read as
  * a vmcore: a segment for each piece of memory, by physical address; a note for each
  * processor; and, of a Linux that has it, the note that tells where the kernel's
- * structures are.
+ * structures are, and a segment by virtual address for the root of its page tables, from
+ * which drgn finds the rest.
  *
  * Memory is written first, with room before it for the headers, since the kernel's
  * note is found on the way.
@@ -24,6 +25,7 @@
 #define PRSTATUS_PID	32
 #define PRSTATUS_REGS	112
 #define NR_REGS		27		/* struct user_regs_struct */
+#define KERNEL_MAP	0xffffffff80000000	/* __START_KERNEL_map, of x86-64 */
 
 /**
  * struct dump - a file being written
@@ -185,11 +187,43 @@ static int put_processors(struct dump *d)
 	return error ? ctl_fail(error, d->vm->name) : CMD_OK;
 }
 
-static void put_segments(struct dump *d)
+/* What the kernel's note says behind @name, or 0 */
+static uint64_t info_number(const struct dump *d, const char *name, int base)
+{
+	const char *at = strstr(d->info, name);
+
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+/* The root of the kernel's page tables as a segment, of 0 bytes if that is not known */
+static Elf64_Phdr find_root(const struct dump *d)
+{
+	uint64_t virt = info_number(d, "\nSYMBOL(swapper_pg_dir)=", 16);
+	uint64_t phys = virt - KERNEL_MAP + info_number(d, "\nNUMBER(phys_base)=", 10);
+	Elf64_Phdr p = {
+		.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = HEADERS, .p_vaddr = virt,
+		.p_paddr = phys,
+	};
+	const struct nl_slot *slot = d->slots;
+
+	for (; slot < d->slots + d->nr_slots; p.p_offset += slot->length, slot++)
+		if (phys >= slot->address && phys - slot->address < slot->length)
+			break;
+	if (virt >= KERNEL_MAP && !(phys % PAGE) && slot < d->slots + d->nr_slots) {
+		p.p_offset += phys - slot->address;
+		p.p_filesz = PAGE;
+		p.p_memsz = PAGE;
+	}
+	return p;
+}
+
+static void put_segments(struct dump *d, const Elf64_Phdr *root)
 {
 	Elf64_Phdr p = { .p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_offset = HEADERS };
 	unsigned int i;
 
+	if (root->p_filesz)
+		put(d, root, sizeof(*root));
 	for (i = 0; i < d->nr_slots; i++) {
 		p.p_paddr = d->slots[i].address;
 		p.p_filesz = d->slots[i].length;
@@ -201,13 +235,14 @@ static void put_segments(struct dump *d)
 
 static int write_headers(struct dump *d)
 {
+	const Elf64_Phdr root = find_root(d);
 	Elf64_Ehdr e = {
 		.e_ident = {
 			ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT,
 		},
 		.e_type = ET_CORE, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
 		.e_phoff = sizeof(e), .e_ehsize = sizeof(e), .e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = d->nr_slots + 1,
+		.e_phnum = d->nr_slots + 1 + !!root.p_filesz,
 	};
 	Elf64_Phdr note = {
 		.p_type = PT_NOTE, .p_offset = sizeof(e) + e.e_phnum * sizeof(note),
@@ -216,7 +251,7 @@ static int write_headers(struct dump *d)
 
 	put(d, &e, sizeof(e));
 	put(d, &note, sizeof(note));
-	put_segments(d);
+	put_segments(d, &root);
 	status = put_processors(d);
 	if (status)
 		return status;
