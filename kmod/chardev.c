@@ -288,7 +288,7 @@ static long vm_console(void *object, void *arg)
 
 	if (!vm->machine)
 		return -ENODEV;
-	if (a->which > LODGE_CONSOLE_VIRTIO || a->flags || a->pad)
+	if (a->which >= LODGE_CONSOLE_PORT + LODGE_MAX_PORTS || a->flags || a->pad)
 		return -EINVAL;
 	con = lodge_vm_console(vm, a->which);
 	if (!con)

@@ -279,7 +279,7 @@ struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which)
 		return &vm->machine->debug;
 	default:
 		dev = lodge_virtio_only(&vm->machine->virtio.console);
-		return dev ? lodge_virtio_console_of(dev) : NULL;
+		return dev ? lodge_virtio_console_of(dev, which - LODGE_CONSOLE_VIRTIO) : NULL;
 	}
 }
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "blkguest.h"
+#include "queues.h"
 
 #define RX0		0
 #define RX1		2
@@ -21,13 +21,6 @@
 #define CTL_ONE_PAIR	2
 #define CTL		4
 #define QUEUES		5
-
-#define SIZE		16
-#define DESC_OF(q)	(GPA_SCRATCH + (q) * 0x8000ull)
-#define AVAIL_OF(q)	(DESC_OF(q) + 0x1000)
-#define USED_OF(q)	(DESC_OF(q) + 0x2000)
-#define BUFFER_OF(q, i)	(DESC_OF(q) + 0x4000 + (i) * BUFFER_LEN)
-#define BUFFER_LEN	0x400u
 
 #define VNET_HDR	12
 #define FLOWS		64
@@ -37,55 +30,15 @@
 
 /* ---- inside -------------------------------------------------------------- */
 
-static u16 seen[QUEUES];
 static u64 came[QUEUES];	/* frames of the test's, by queue */
-
-static void set_up_queue(u16 q)
-{
-	volatile u64 *p;
-
-	for (p = (u64 *)DESC_OF(q); p < (u64 *)BUFFER_OF(q, 0); p++)
-		*p = 0;
-	seen[q] = 0;
-	write16(blk_reg(VIRTIO_PCI_COMMON_Q_SELECT), q);
-	write16(blk_reg(VIRTIO_PCI_COMMON_Q_SIZE), SIZE);
-	blk_address(VIRTIO_PCI_COMMON_Q_DESCLO, DESC_OF(q));
-	blk_address(VIRTIO_PCI_COMMON_Q_AVAILLO, AVAIL_OF(q));
-	blk_address(VIRTIO_PCI_COMMON_Q_USEDLO, USED_OF(q));
-	write16(blk_reg(VIRTIO_PCI_COMMON_Q_ENABLE), 1);
-}
-
-static void describe(u16 q, u16 i, u64 addr, u32 len, u16 flags)
-{
-	volatile struct vring_desc *d = (struct vring_desc *)DESC_OF(q) + i;
-
-	d->addr = addr;
-	d->len = len;
-	d->flags = flags;
-	d->next = i + 1;
-}
-
-static void offer(u16 q, u16 head)
-{
-	u16 idx = read16(AVAIL_OF(q) + 2);
-
-	write16(AVAIL_OF(q) + 4 + idx % SIZE * 2, head);
-	write16(AVAIL_OF(q) + 2, idx + 1);
-	write16(blk_bar + blk_notify + 4 * q, q);
-}
-
-static bool is_used(u16 q)
-{
-	return read16(USED_OF(q) + 2) != seen[q];
-}
 
 static void fill(u16 q)
 {
 	u16 i;
 
-	for (i = 0; i < SIZE; i++) {
-		describe(q, i, BUFFER_OF(q, i), BUFFER_LEN, VRING_DESC_F_WRITE);
-		offer(q, i);
+	for (i = 0; i < QUEUE_SIZE; i++) {
+		queue_describe(q, i, BUFFER_OF(q, i), BUFFER_LEN, VRING_DESC_F_WRITE);
+		queue_offer(q, i);
 	}
 }
 
@@ -100,12 +53,10 @@ static void look_at(u16 q)
 {
 	u32 id;
 
-	while (is_used(q)) {
-		id = read32(USED_OF(q) + 4 + seen[q] % SIZE * 8);
-		GUEST_ASSERT(id < SIZE);
+	while (queue_has_used(q)) {
+		id = queue_wait(q, NULL);
 		came[q] += is_ours(BUFFER_OF(q, id) + VNET_HDR);
-		seen[q]++;
-		offer(q, id);
+		queue_offer(q, id);
 	}
 }
 
@@ -123,14 +74,10 @@ static void receive(u64 nr, bool two)
 
 static void start(u32 features)
 {
-	blk_find();
-	blk_reset();
+	/* VERSION_1, RING_RESET */
+	queues_negotiate(features | 1 << VIRTIO_NET_F_CTRL_VQ | 1 << VIRTIO_NET_F_CTRL_RX,
+			 1 | 1 << 8);
 	GUEST_ASSERT(blk_features(0) & 1 << VIRTIO_NET_F_MQ);
-	blk_set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	blk_accept(0, features | 1 << VIRTIO_NET_F_CTRL_VQ | 1 << VIRTIO_NET_F_CTRL_RX);
-	blk_accept(1, 1 | 1 << 8);	/* VERSION_1, RING_RESET */
-	blk_set_status(blk_status() | VIRTIO_CONFIG_S_FEATURES_OK);
-	GUEST_ASSERT_EQ(blk_status(), 0xb);
 }
 
 /* What the device answers, a command with its class, and so much of a value behind it */
@@ -141,12 +88,10 @@ static u8 tell(u16 q, u16 what, u32 value, u32 len)
 	write16(at, what);
 	write32(at + 2, value);
 	write8(at + 16, NO_STATUS);
-	describe(q, 0, at, 2 + len, VRING_DESC_F_NEXT);
-	describe(q, 1, at + 16, 1, VRING_DESC_F_WRITE);
-	offer(q, 0);
-	while (!is_used(q))
-		cpu_relax();
-	seen[q]++;
+	queue_describe(q, 0, at, 2 + len, VRING_DESC_F_NEXT);
+	queue_describe(q, 1, at + 16, 1, VRING_DESC_F_WRITE);
+	queue_offer(q, 0);
+	queue_wait(q, NULL);
 	return read8(at + 16);
 }
 
@@ -187,14 +132,14 @@ static void send_and_receive(void)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		describe(TX1, 0, at, VNET_HDR + 14 + 20 + 8, 0);
-		offer(TX1, 0);
+		queue_describe(TX1, 0, at, VNET_HDR + 14 + 20 + 8, 0);
+		queue_offer(TX1, 0);
 		receive(1, true);
 		if (came[RX1])
 			break;
 	}
 	GUEST_ASSERT(i < TRIES);
-	GUEST_ASSERT_EQ(read16(USED_OF(TX1) + 2), i + 1);
+	GUEST_ASSERT_EQ(read16(QUEUE_USED(TX1) + 2), i + 1);
 }
 
 #define BOTH()	GUEST_ASSERT(came[RX0] && came[RX1])
@@ -207,8 +152,8 @@ static void two_pairs(void)
 	start(1 << VIRTIO_NET_F_MQ);
 	GUEST_ASSERT_EQ(read16(blk_bar + blk_config + MAX_PAIRS_AT), 2);
 	for (q = 0; q < QUEUES; q++)
-		set_up_queue(q);
-	blk_set_status(0xf);
+		queue_set_up(q);
+	queues_go();
 	fill(RX0);
 	fill(RX1);
 	bad_commands();
@@ -229,7 +174,7 @@ static void two_pairs(void)
 	GUEST_SYNC(5);
 	receive(FLOWS, false);
 	ONE();
-	set_up_queue(RX1);
+	queue_set_up(RX1);
 	fill(RX1);
 	GUEST_SYNC(6);
 	receive(FLOWS, true);
@@ -245,9 +190,9 @@ static void two_pairs(void)
 static void one_pair(void)
 {
 	start(0);
-	set_up_queue(RX0);
-	set_up_queue(CTL_ONE_PAIR);
-	blk_set_status(0xf);
+	queue_set_up(RX0);
+	queue_set_up(CTL_ONE_PAIR);
+	queues_go();
 	fill(RX0);
 	GUEST_ASSERT_EQ(tell(CTL_ONE_PAIR, RX_PROMISC, 1, 1), VIRTIO_NET_OK);
 	GUEST_ASSERT_EQ(tell(CTL_ONE_PAIR, MQ(0), 1, 2), VIRTIO_NET_ERR);

@@ -124,6 +124,7 @@ static const struct cmd_opt run_opts[] = {
 	{ RUN_DRY_RUN, "dry-run", NULL, "with --file: tell what would be started, and do not" },
 	{ RUN_NO_PCI, "no-pci", NULL, "no PCI bus: disks and so on are virtio-mmio devices" },
 	{ RUN_CONSOLE, "console", NULL, "the terminal is a virtio console, hvc0, not ttyS0" },
+	{ RUN_PORT, "port", "NAME=FILE", "a port of a virtio console; or NAME=unix:SOCKET" },
 	{ RUN_BALLOON, "balloon", "[size=SIZE]", "give back unused memory; leave it SIZE" },
 	{ RUN_VSOCK, "vsock", "CID", "sockets between guest and host; CID is the guest's address" },
 	{ 'n', "name", "NAME", "of the VM and its threads (default: the image's)" },

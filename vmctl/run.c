@@ -117,6 +117,7 @@ int run_guest(struct run *r)
 	uint64_t deadline;
 	bool again = true;
 	int status = CMD_FAILED;
+	unsigned int i;
 
 	prepare_signals(r);
 	console_init();
@@ -128,6 +129,8 @@ int run_guest(struct run *r)
 			status = run_loop(r, &vm, deadline, &again);
 		vm_destroy(&vm);
 	}
+	for (i = 0; i < r->vm.nr_ports; i++)
+		port_close(&r->port[i]);
 	return status;
 }
 

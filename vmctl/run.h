@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "disk.h"
 #include "net.h"
+#include "port.h"
 #include "vm.h"
 
 /* Options without a letter */
@@ -29,6 +30,7 @@ enum run_option {
 	RUN_DRY_RUN,
 	RUN_ON_PANIC,
 	RUN_BALLOON,
+	RUN_PORT,
 	RUN_CONSOLE,
 	RUN_NO_PCI,
 	RUN_VSOCK,
@@ -53,6 +55,7 @@ enum run_option {
  * @nr_initrd: how many
  * @disk: disks, which @vm points to
  * @net: network devices, likewise
+ * @port: ports, likewise
  * @append: command line
  * @flat: the image is flat, and belongs at @flat_addr
  * @flat_addr: guest-physical
@@ -75,6 +78,7 @@ struct run {
 	unsigned int nr_initrd;
 	struct disk disk[RUN_MAX_DISKS];
 	struct net net[RUN_MAX_NETS];
+	struct port port[LODGE_MAX_PORTS];
 	const char *append;
 	bool flat;
 	uint64_t flat_addr;

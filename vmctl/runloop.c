@@ -465,6 +465,27 @@ static int open_streams(struct loop *l)
 			    LODGE_CONSOLE_SERIAL, STDOUT_FILENO);
 }
 
+static void stop_ports(const struct vm_config *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_ports; i++)
+		port_stop(&c->ports[i]);
+}
+
+static int start_ports(struct vm *vm)
+{
+	const struct vm_config *c = vm->config;
+	unsigned int i;
+
+	for (i = 0; i < c->nr_ports; i++)
+		if (port_start(&c->ports[i], vm, i)) {
+			stop_ports(c);
+			return -1;
+		}
+	return 0;
+}
+
 /* The streams' thread may outlive run_loop() when the process is about to end */
 static struct loop loop;
 
@@ -490,7 +511,7 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 			    .signals = signalfd(-1, &r->signals, SFD_CLOEXEC | SFD_NONBLOCK) };
 	if (l->signals < 0)
 		return cmd_error(CMD_FAILED, "cannot watch for signals: %s", strerror(errno));
-	if (open_streams(l))
+	if (open_streams(l) || start_ports(vm))
 		return CMD_FAILED;
 	console_raw();
 	l->start = now_ns();
@@ -503,6 +524,7 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	vm_stop(vm);
 	*again = l->why == WHY_GUEST && vm->end.kind == VM_RESET && r->restart;
 	drain_output(l);
+	stop_ports(vm->config);
 	if (!*again)
 		console_restore();
 	status = conclude(l);

@@ -235,6 +235,23 @@ static int set_vsock(struct run *r, const char *value)
 	return CMD_OK;
 }
 
+static int add_port(struct run *r, const char *value)
+{
+	struct port *p = &r->port[r->vm.nr_ports];
+	unsigned int i;
+	int status;
+
+	if (r->vm.nr_ports == LODGE_MAX_PORTS)
+		return cmd_error(CMD_USAGE, "more than %d ports", LODGE_MAX_PORTS);
+	status = port_parse(p, value);
+	for (i = 0; i < r->vm.nr_ports && !status; i++)
+		if (!strcmp(r->port[i].name, p->name))
+			return cmd_error(CMD_USAGE, "there are two ports with the name %s",
+					 p->name);
+	r->vm.nr_ports++;
+	return status;
+}
+
 static int set_device(struct run *r, const struct cmd_value *v)
 {
 	switch (v->id) {
@@ -251,6 +268,8 @@ static int set_device(struct run *r, const struct cmd_value *v)
 	case RUN_CONSOLE:
 		r->vm.console = true;
 		return CMD_OK;
+	case RUN_PORT:
+		return add_port(r, v->value);
 	case RUN_BALLOON:
 		return set_balloon(r, v->value);
 	case RUN_VSOCK:
@@ -380,6 +399,7 @@ int run_parse(struct run *r, const struct cmd_args *args, bool detached)
 	r->vm.cpu_features = r->features;
 	r->vm.disks = r->disk;
 	r->vm.nets = r->net;
+	r->vm.ports = r->port;
 	for (i = 0; i < args->nr_values; i++) {
 		cmd_where(args->values[i].where);
 		status = set_option(r, &args->values[i]);
@@ -511,5 +531,7 @@ int run_read_files(struct run *r)
 		status = read_file(&r->initrd[i]);
 	for (i = 0; i < r->vm.nr_disks && !status; i++)
 		status = disk_open(&r->disk[i]);
+	for (i = 0; i < r->vm.nr_ports && !status; i++)
+		status = port_open(&r->port[i]);
 	return status ? status : open_nets(r);
 }

@@ -149,11 +149,20 @@ static int add_net(struct vm *vm, const struct net *net)
 	return add_device(vm, &d, "a network device");
 }
 
+static int add_console(struct vm *vm)
+{
+	struct lodge_add_device d = { .id = LODGE_DEVICE_CONSOLE, .fd = -1 };
+	unsigned int i;
+
+	for (i = 0; i < vm->config->nr_ports; i++)
+		memcpy(d.ports[i], vm->config->ports[i].name, sizeof(d.ports[i]));
+	return add_device(vm, &d, "a console");
+}
+
 /* In the order of the command line, the disks first: the guest numbers them so */
 static int add_devices(struct vm *vm)
 {
 	struct lodge_add_device rng = { .id = LODGE_DEVICE_RNG, .fd = -1 };
-	struct lodge_add_device console = { .id = LODGE_DEVICE_CONSOLE, .fd = -1 };
 	struct lodge_add_device balloon = { .id = LODGE_DEVICE_BALLOON, .fd = -1 };
 	struct lodge_add_device vsock = { .id = LODGE_DEVICE_VSOCK, .fd = -1 };
 	unsigned int i;
@@ -166,7 +175,7 @@ static int add_devices(struct vm *vm)
 			return -1;
 	if (vm->config->rng && add_device(vm, &rng, "a random number generator"))
 		return -1;
-	if (vm->config->console && add_device(vm, &console, "a console"))
+	if ((vm->config->console || vm->config->nr_ports) && add_console(vm))
 		return -1;
 	if (vm->config->balloon && (add_device(vm, &balloon, "a balloon") || balloon_open(vm)))
 		return -1;

@@ -13,6 +13,7 @@
 #include "boot.h"
 #include "disk.h"
 #include "net.h"
+#include "port.h"
 #include "guestmem.h"
 #include "vsock.h"
 
@@ -79,7 +80,9 @@ struct vcpu {
  * @no_pci: no PCI bus: the devices are virtio-mmio
  * @rng: a random number generator
  * @pause_on_panic: a panic does not end it
- * @console: a virtio console
+ * @console: a virtio console, as terminal
+ * @ports: open, ports of it
+ * @nr_ports: how many
  * @balloon: a balloon
  * @balloon_size: bytes that it leaves the guest at first, 0: all
  * @vsock: its CID, 0: there is none
@@ -99,6 +102,8 @@ struct vm_config {
 	bool rng;
 	bool pause_on_panic;
 	bool console;
+	struct port *ports;
+	unsigned int nr_ports;
 	bool balloon;
 	uint64_t balloon_size;
 	uint32_t vsock;
@@ -107,7 +112,7 @@ struct vm_config {
 /* How many devices vm_create() gives it */
 static inline unsigned int vm_config_devices(const struct vm_config *c)
 {
-	return c->nr_disks + c->nr_nets + c->rng + c->console + c->balloon +
+	return c->nr_disks + c->nr_nets + c->rng + (c->console || c->nr_ports) + c->balloon +
 	       !!c->vsock;
 }
 

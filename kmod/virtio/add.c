@@ -26,6 +26,7 @@
 #define TAKES_SERIAL	BIT(1)
 #define TAKES_MAC	BIT(2)		/* and MTU */
 #define TAKES_FDS	BIT(3)		/* one for each queue */
+#define TAKES_PORTS	BIT(4)
 
 /**
  * struct kind - a kind of device
@@ -67,7 +68,15 @@ static struct lodge_virtio *create_vsock(struct lodge_mem *mem, const char *name
 static struct lodge_virtio *create_console(struct lodge_mem *mem, const char *name,
 					   const struct lodge_add_device *arg)
 {
-	return lodge_virtio_console_create(mem, name);
+	unsigned int nr = 0;
+
+	BUILD_BUG_ON(LODGE_MAX_PORTS != LODGE_CONSOLE_PORTS);
+	BUILD_BUG_ON(LODGE_PORT_NAME_LEN != LODGE_PORT_LEN);
+	while (nr < LODGE_MAX_PORTS && arg->ports[nr][0])
+		nr++;
+	if (memchr_inv(arg->ports + nr, 0, sizeof(arg->ports) - nr * sizeof(arg->ports[0])))
+		return ERR_PTR(-EINVAL);
+	return lodge_virtio_console_create(mem, name, arg->ports[0], nr);
 }
 
 static struct lodge_virtio *create_blk(struct lodge_mem *mem, const char *name,
@@ -117,7 +126,7 @@ static const struct kind kinds[] = {
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
 	  LODGE_MAX_QUEUES, create_blk },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
-	{ LODGE_DEVICE_CONSOLE, "console", 0, 0, 1, create_console },
+	{ LODGE_DEVICE_CONSOLE, "console", 0, TAKES_PORTS, 1, create_console },
 	{ LODGE_DEVICE_BALLOON, "balloon", 0, 0, 1, create_balloon },
 	{ LODGE_DEVICE_VSOCK, "vsock", 0, 0, 1, create_vsock },
 };
@@ -147,6 +156,8 @@ static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 		return false;
 	if ((kind->takes & TAKES_FDS) && arg->queues)
 		fds = arg->queues - 1;
+	if (!(kind->takes & TAKES_PORTS) && !is_zero(arg->ports, sizeof(arg->ports)))
+		return false;
 	if (!is_zero(arg->fds + fds, sizeof(arg->fds) - fds * sizeof(arg->fds[0])))
 		return false;
 	return ((kind->takes & TAKES_FD) || arg->fd == -1) &&

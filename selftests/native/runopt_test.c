@@ -15,7 +15,12 @@
 #include "../../vmctl/disk.c"
 #include "../../vmctl/net.c"
 #include "../../vmctl/console.c"
+#include "../../vmctl/port.c"
 #include "../lib/ktap.c"
+
+#define TEN_BYTES	"0123456789"
+#define LONG_PATH	TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES \
+			TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES
 
 static char error_text[600];
 static struct run r;
@@ -33,6 +38,13 @@ int cmd_error(int status, const char *format, ...)
 	vsnprintf(error_text, sizeof(error_text), format, ap);
 	va_end(ap);
 	return status;
+}
+
+int vm_console(struct vm *vm, unsigned int which)
+{
+	(void)vm;
+	(void)which;
+	return -1;
 }
 
 /* Options by their ids; ends with 0 */
@@ -214,6 +226,35 @@ TEST(networks)
 	EXPECT_TRUE(refuses(RUN_NET, "queues=9", "from 1 to 8"));
 	EXPECT_TRUE(refuses(RUN_NET, "queues=-1", "from 1 to 8"));
 	EXPECT_TRUE(refuses(RUN_NET, "queues=2x", "from 1 to 8"));
+}
+
+TEST(ports)
+{
+	ASSERT_EQ(parse_these("x", RUN_PORT, "org.qemu.guest_agent.0=unix:/tmp/a=b", RUN_PORT,
+			      "b=unix", 0), 0);
+	EXPECT_EQ(r.vm.nr_ports, 2u);
+	EXPECT_TRUE(r.vm.ports == r.port && !r.vm.console);
+	EXPECT_TRUE(r.port[0].is_socket && !r.port[1].is_socket);
+	EXPECT_EQ(strcmp(r.port[0].name, "org.qemu.guest_agent.0"), 0);
+	EXPECT_EQ(strcmp(r.port[0].path, "/tmp/a=b"), 0);
+	EXPECT_EQ(strcmp(r.port[1].path, "unix"), 0);
+	EXPECT_EQ(parse_these("x", RUN_PORT, "a=b", RUN_PORT, "a=c", 0), CMD_USAGE);
+	EXPECT_TRUE(strstr(error_text, "two ports with the name a"));
+	EXPECT_EQ(parse_these("x", RUN_PORT, "a=b", RUN_PORT, "b=b", RUN_PORT, "c=b", RUN_PORT,
+			      "d=b", RUN_PORT, "e=b", RUN_PORT, "f=b", 0), 0);
+	EXPECT_EQ(parse_these("x", RUN_PORT, "a=b", RUN_PORT, "b=b", RUN_PORT, "c=b", RUN_PORT,
+			      "d=b", RUN_PORT, "e=b", RUN_PORT, "f=b", RUN_PORT, "g=b", 0),
+		  CMD_USAGE);
+	EXPECT_TRUE(refuses(RUN_PORT, "a", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "=a", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "a/b=c", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "a b=c", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "..=c", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "\xc3\xa4=c", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "01234567890123456789012345678901=c", "NAME=FILE"));
+	EXPECT_TRUE(refuses(RUN_PORT, "a=", "there is no path"));
+	EXPECT_TRUE(refuses(RUN_PORT, "a=unix:", "there is no path"));
+	EXPECT_TRUE(refuses(RUN_PORT, "a=unix:" LONG_PATH, "shorter than that"));
 }
 
 TEST(balloon)

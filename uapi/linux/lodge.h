@@ -258,17 +258,18 @@ struct lodge_msi {
 #define LODGE_CONSOLE_SERIAL	0	/* UART at 0x3f8 */
 #define LODGE_CONSOLE_DEBUG	1	/* port 0xe9, output only */
 #define LODGE_CONSOLE_VIRTIO	2	/* LODGE_DEVICE_CONSOLE, ENODEV without */
+#define LODGE_CONSOLE_PORT	3	/* and on: struct lodge_add_device.ports, likewise */
 
 /**
  * struct lodge_open_console - LODGE_VM_CONSOLE; returns a descriptor for read, write, poll
  * @size: sizeof(struct lodge_open_console)
- * @which: LODGE_CONSOLE_*
+ * @which: LODGE_CONSOLE_*, LODGE_CONSOLE_PORT + n for the port with the name @ports[n]
  * @flags: zero
  * @pad: zero
  *
  * While it is open, a guest that writes faster than it is read has to wait at the
- * UART and at the virtio console, and loses what is too much at port 0xe9, which cannot
- * make it wait; while it is not open, the newest output is kept.  One at a time, else
+ * UART and at the virtio console and its ports, and loses what is too much at port 0xe9,
+ * which cannot make it wait; while it is not open, the newest output is kept.  One at a time, else
  * EBUSY; ENODEV without LODGE_VM_MACHINE, or without such a console.  Non-blocking with
  * O_NONBLOCK by fcntl().
  */

@@ -31,6 +31,8 @@
 
 #define LODGE_SERIAL_LEN	20
 #define LODGE_MAX_QUEUES	16	/* of a disk */
+#define LODGE_MAX_PORTS		6	/* of a console, with a name */
+#define LODGE_PORT_NAME_LEN	32
 #define LODGE_MAX_PAIRS		8	/* of a network device: a queue each way */
 
 /**
@@ -49,6 +51,9 @@
  * @serial: block: what the guest can tell it by; ends with a NUL unless it is full
  * @fds: net: as @fd, with IFF_MULTI_QUEUE: further queues of the same tap, one for each pair but
  *	the first; zero behind those
+ * @ports: console: names of further ports, printable, without '/', NUL-terminated, none of them
+ *	twice; zero behind the last one.  A guest that does not know of ports (VIRTIO_CONSOLE_F_
+ *	MULTIPORT) has the console alone
  *
  * With LODGE_VM_MACHINE only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
  * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
@@ -65,6 +70,7 @@ struct lodge_add_device {
 	__u16 mtu;
 	__u8 serial[LODGE_SERIAL_LEN];
 	__s32 fds[LODGE_MAX_PAIRS - 1];
+	char ports[LODGE_MAX_PORTS][LODGE_PORT_NAME_LEN];
 };
 
 #define LODGE_VSOCK_QUEUES	2	/* 0 to the guest, 1 from it */
