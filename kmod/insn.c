@@ -34,7 +34,7 @@ static int walk_read(struct lodge_walk *w, u64 gpa, void *buf, unsigned int len)
 {
 	struct lodge_vcpu *vcpu = w->priv;
 
-	return lodge_mem_read(&vcpu->vm->mem, gpa, buf, len) ? -EFAULT : 0;
+	return lodge_mem_read_near(&vcpu->vm->mem, &vcpu->insn.near, gpa, buf, len) ? -EFAULT : 0;
 }
 
 static int walk_cmpxchg(struct lodge_walk *w, u64 gpa, u64 old, u64 new, unsigned int len)
@@ -261,7 +261,7 @@ static int op_fetch(struct lodge_emul *e, u64 linear, void *buf, unsigned int le
 
 	if (ret)
 		return ret;
-	ret = lodge_mem_read(&vcpu->vm->mem, gpa, buf, len);
+	ret = lodge_mem_read_near(&vcpu->vm->mem, &vcpu->insn.near, gpa, buf, len);
 	return ret == LODGE_MEM_MMIO ? LODGE_EMUL_UNSUPPORTED : ret;
 }
 
@@ -449,24 +449,27 @@ static const struct lodge_emul_ops emul_ops = {
 	.committed = op_committed,
 };
 
-static bool leaf_has(const struct lodge_vcpu *vcpu, u32 leaf, bool ecx, unsigned int bit)
+static const struct lodge_cpuid_leaf *leaf_of(const struct lodge_vcpu *vcpu, u32 leaf)
 {
+	static const struct lodge_cpuid_leaf none;
 	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(&vcpu->cpuid, leaf, 0);
 
-	return l && l->leaf == leaf && (ecx ? l->ecx : l->ebx) & BIT(bit);
+	return l && l->leaf == leaf ? l : &none;
 }
 
 /* Instructions that the guest's CPUID has */
 static u32 features(const struct lodge_vcpu *vcpu)
 {
-	return (leaf_has(vcpu, 7, false, 3) ? LODGE_EMUL_BMI1 : 0) |
-	       (leaf_has(vcpu, 0x80000001, true, 5) ? LODGE_EMUL_LZCNT : 0) |
-	       (leaf_has(vcpu, 1, true, 23) ? LODGE_EMUL_POPCNT : 0) |
-	       (leaf_has(vcpu, 1, true, 22) ? LODGE_EMUL_MOVBE : 0) |
-	       (leaf_has(vcpu, 1, true, 20) ? LODGE_EMUL_SSE42 : 0) |
-	       (leaf_has(vcpu, 1, true, 13) ? LODGE_EMUL_CX16 : 0) |
-	       (leaf_has(vcpu, 1, true, 28) ? LODGE_EMUL_AVX : 0) |
-	       (leaf_has(vcpu, 7, true, 27) ? LODGE_EMUL_MOVDIRI : 0);
+	const struct lodge_cpuid_leaf *basic = leaf_of(vcpu, 1), *more = leaf_of(vcpu, 7);
+
+	return (more->ebx & BIT(3) ? LODGE_EMUL_BMI1 : 0) |
+	       (leaf_of(vcpu, 0x80000001)->ecx & BIT(5) ? LODGE_EMUL_LZCNT : 0) |
+	       (basic->ecx & BIT(23) ? LODGE_EMUL_POPCNT : 0) |
+	       (basic->ecx & BIT(22) ? LODGE_EMUL_MOVBE : 0) |
+	       (basic->ecx & BIT(20) ? LODGE_EMUL_SSE42 : 0) |
+	       (basic->ecx & BIT(13) ? LODGE_EMUL_CX16 : 0) |
+	       (basic->ecx & BIT(28) ? LODGE_EMUL_AVX : 0) |
+	       (more->ecx & BIT(27) ? LODGE_EMUL_MOVDIRI : 0);
 }
 
 static void load_state(struct lodge_vcpu *vcpu, struct lodge_emul *e)

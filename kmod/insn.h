@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 #include "dev/bus.h"
+#include "mem.h"
 
 struct lodge_emul;
 struct lodge_vcpu;
@@ -39,6 +40,7 @@ struct lodge_insn_access {
  * struct lodge_insn_state - an instruction between its step and its completion
  * @complete: enum lodge_complete
  * @emul: the emulator's state, allocated with the vCPU
+ * @near: where instructions and page tables are
  * @read: reads that user space has answered, in order, for the next step
  * @nr_reads: how many
  * @next_read: the next that the step asks for
@@ -51,6 +53,7 @@ struct lodge_insn_access {
 struct lodge_insn_state {
 	u32 complete;
 	struct lodge_emul *emul;
+	struct lodge_mem_near near;
 	struct lodge_insn_access read[LODGE_INSN_ACCESSES];
 	struct lodge_insn_access write[LODGE_INSN_ACCESSES];
 	u8 nr_reads;

@@ -268,7 +268,10 @@ static void publish(struct lodge_mem *mem, struct lodge_mem_slots *to, struct lo
 	bool do_flush = false;
 
 	spin_lock(&mem->mmu.lock);
+	WRITE_ONCE(mem->logging, lodge_slots_log(to));
 	rcu_assign_pointer(mem->slots, to);
+	/* pairs with slot_near(): who has read this one finds the new table */
+	smp_store_release(&mem->version, mem->version + 1);
 	WRITE_ONCE(mem->mmu.seq, mem->mmu.seq + 1);
 	if (old) {
 		/* not in the table, but mapped: notifiers have to know of it */

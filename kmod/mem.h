@@ -64,6 +64,9 @@ struct lodge_mem_ops {
  *	it with the number of its last INVEPT, after it has told that it is going
  *	to enter the guest (full barrier) and with interrupts off
  * @slots: [R; written under S and L] the current table of slots
+ * @version: goes up after each change of @slots, before what is not in it any more may
+ *	be freed; [written under S and L] read under @srcu
+ * @logging: some slot has a log; [written under S and L]
  * @dying: [L] slot taken out of @slots whose pages are being unmapped, or NULL
  * @slots_lock: serialises set_slot and get_dirty
  * @srcu: held over accesses through a slot that may sleep
@@ -75,12 +78,26 @@ struct lodge_mem {
 	struct lodge_mmu mmu;
 	atomic_long_t tlb_gen;
 	struct lodge_mem_slots __rcu *slots;
+	unsigned long version;
+	bool logging;
 	const struct lodge_mem_slot *dying;
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	const struct lodge_mem_ops *ops;
 	u32 vm_number;
 	u64 gpa_limit;
+};
+
+/**
+ * struct lodge_mem_near - where accesses that lie near each other found memory last
+ * @version: lodge_mem.version as of then
+ * @slot: or NULL; valid under lodge_mem.srcu, while @version is what that is
+ *
+ * Zeroed at first; one user at a time.
+ */
+struct lodge_mem_near {
+	unsigned long version;
+	struct lodge_mem_slot *slot;
 };
 
 int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
@@ -96,8 +113,12 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
 int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
-int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
-		  unsigned int max);
+int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
+			size_t len);
+int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
+			 const void *buf, size_t len);
+int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+		  bool write, struct iovec *iov, unsigned int max);
 int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);

@@ -29,6 +29,25 @@ static struct lodge_mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
 	return slot;
 }
 
+/* Likewise, looked for where one was found last */
+static struct lodge_mem_slot *slot_near(struct lodge_mem *mem, struct lodge_mem_near *near,
+					gpa_t gpa)
+{
+	/* pairs with publish(): the table that is looked at is no older than the number */
+	unsigned long version = smp_load_acquire(&mem->version);
+
+	if (near->version != version || !near->slot || gpa - near->slot->gpa >= near->slot->len) {
+		near->slot = slot_at(mem, gpa);
+		near->version = version;
+	}
+	return near->slot;
+}
+
+static bool holds(const struct lodge_mem_slot *slot, gpa_t gpa, size_t len)
+{
+	return slot && len <= slot->len - (gpa - slot->gpa);
+}
+
 /* Aligned words are read and written at once, as the guest's processor would. */
 static int copy_in(void *buf, const void __user *from, size_t len)
 {
@@ -42,6 +61,9 @@ static int copy_in(void *buf, const void __user *from, size_t len)
 			return get_user(*(u32 *)buf, (const u32 __user *)from);
 		case 8:
 			return get_user(*(u64 *)buf, (const u64 __user *)from);
+		case 16:
+			return get_user(((u64 *)buf)[0], (const u64 __user *)from) ?:
+			       get_user(((u64 *)buf)[1], (const u64 __user *)from + 1);
 		}
 	}
 	return copy_from_user(buf, from, len) ? -EFAULT : 0;
@@ -132,6 +154,66 @@ int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t le
 		}
 		srcu_read_unlock(&mem->srcu, idx);
 	}
+	return ret;
+}
+
+/**
+ * lodge_mem_read_near() - as lodge_mem_read(), for many that are near each other
+ * @mem: of the calling process
+ * @near: the same each time
+ * @gpa: guest-physical address
+ * @buf: result, undefined after an error
+ * @len: bytes; may span slots
+ *
+ * Return: as lodge_mem_read().
+ */
+int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
+			size_t len)
+{
+	struct lodge_mem_slot *slot;
+	int idx, ret;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	idx = srcu_read_lock(&mem->srcu);
+	slot = slot_near(mem, near, gpa);
+	if (likely(holds(slot, gpa, len)))
+		ret = copy_in(buf, (const void __user *)lodge_slot_hva(slot, gpa), len);
+	else
+		ret = lodge_mem_read(mem, gpa, buf, len);
+	srcu_read_unlock(&mem->srcu, idx);
+	return ret;
+}
+
+/**
+ * lodge_mem_write_near() - as lodge_mem_write(), for many that are near each other
+ * @mem: of the calling process
+ * @near: the same each time
+ * @gpa: guest-physical address
+ * @buf: what to write
+ * @len: bytes; may span slots; after an error some may have been written
+ *
+ * Return: as lodge_mem_write().
+ */
+int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
+			 const void *buf, size_t len)
+{
+	struct lodge_mem_slot *slot;
+	int idx, ret;
+
+	if (unlikely(current->mm != mem->mmu.mm))
+		return -EFAULT;
+	idx = srcu_read_lock(&mem->srcu);
+	slot = slot_near(mem, near, gpa);
+	if (likely(holds(slot, gpa, len) && !(slot->flags & LODGE_SLOT_READONLY))) {
+		ret = copy_out((void __user *)lodge_slot_hva(slot, gpa), buf, len);
+		/* after the write: marked before, it could be missed */
+		if (slot->dirty)
+			lodge_slot_mark(slot, gpa, len);
+	} else {
+		ret = lodge_mem_write(mem, gpa, buf, len);
+	}
+	srcu_read_unlock(&mem->srcu, idx);
 	return ret;
 }
 
@@ -253,6 +335,7 @@ int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
 /**
  * lodge_mem_iov() - the owner's addresses of guest memory
  * @mem: of the calling process
+ * @near: as for lodge_mem_read_near()
  * @gpa: guest-physical address
  * @len: bytes; may span slots
  * @write: they are to be written to
@@ -267,8 +350,8 @@ int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
  * Return: the number of pieces, 0 if @len is; -EFAULT if some of it is in no slot, or
  * in a read-only one and @write; -E2BIG if there are more than @max.
  */
-int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
-		  unsigned int max)
+int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+		  bool write, struct iovec *iov, unsigned int max)
 {
 	struct lodge_mem_slot *slot;
 	unsigned int nr = 0;
@@ -279,7 +362,7 @@ int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, stru
 		return -EFAULT;
 	idx = srcu_read_lock(&mem->srcu);
 	for (; len; gpa += n, len -= n) {
-		slot = slot_at(mem, gpa);
+		slot = slot_near(mem, near, gpa);
 		if (!slot || (write && slot->flags & LODGE_SLOT_READONLY)) {
 			ret = -EFAULT;
 			break;
@@ -396,10 +479,15 @@ bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, b
  */
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len)
 {
-	int idx = srcu_read_lock(&mem->srcu);
 	struct lodge_mem_slot *slot;
 	size_t n;
+	int idx;
 
+	/* after the write: a log that is not seen here begins with what was written */
+	smp_mb();
+	if (!READ_ONCE(mem->logging))
+		return;
+	idx = srcu_read_lock(&mem->srcu);
 	for (; len; gpa += n, len -= n) {
 		slot = slot_at(mem, gpa);
 		if (!slot)

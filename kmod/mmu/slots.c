@@ -231,6 +231,23 @@ struct lodge_mem_slot *lodge_slots_find_id(const struct lodge_mem_slots *slots, 
 }
 
 /**
+ * lodge_slots_log() - is there a log of dirty pages?
+ * @slots: kept by the caller
+ *
+ * Return: whether one of them has one.
+ */
+bool lodge_slots_log(const struct lodge_mem_slots *slots)
+{
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++) {
+		if (slots->slot[i]->dirty)
+			return true;
+	}
+	return false;
+}
+
+/**
  * lodge_slots_overlap() - whether a new slot is in another's way
  * @slots: kept by the caller
  * @old: slot of the table that does not count, or NULL

@@ -72,6 +72,7 @@ int lodge_slot_read_log(const struct lodge_mem_slot *slot, struct lodge_mmu *mmu
 
 struct lodge_mem_slot *lodge_slots_find(struct lodge_mem_slots *slots, u64 gpa);
 struct lodge_mem_slot *lodge_slots_find_id(const struct lodge_mem_slots *slots, u32 id);
+bool lodge_slots_log(const struct lodge_mem_slots *slots);
 bool lodge_slots_overlap(const struct lodge_mem_slots *slots, const struct lodge_mem_slot *old,
 			 const struct lodge_mem_slot *slot);
 struct lodge_mem_slots *lodge_slots_copy(const struct lodge_mem_slots *from,

@@ -133,6 +133,7 @@ static bool put_range(struct lodge_balloon_fd *fd, u64 addr, u64 len)
 static void collect_pages(struct balloon *b)
 {
 	struct lodge_vq_chain *chain = &b->chain;
+	struct lodge_mem_near near = { };
 	struct iov_iter iter;
 	struct iovec iov;
 	__le32 pfn;
@@ -142,7 +143,7 @@ static void collect_pages(struct balloon *b)
 	iov_iter_advance(&iter, b->at);
 	while (copy_from_iter_full(&pfn, sizeof(pfn), &iter)) {
 		gpa = (u64)le32_to_cpu(pfn) << VIRTIO_BALLOON_PFN_SHIFT;
-		if (lodge_mem_iov(b->dev.mem, gpa, PAGE_SIZE, true, &iov, 1) == 1 &&
+		if (lodge_mem_iov(b->dev.mem, &near, gpa, PAGE_SIZE, true, &iov, 1) == 1 &&
 		    !put_range(&b->fd, (unsigned long)iov.iov_base, PAGE_SIZE))
 			return;
 		b->at += sizeof(pfn);

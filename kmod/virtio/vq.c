@@ -53,7 +53,7 @@ static int get16(struct lodge_vq *vq, u64 gpa, u16 *val)
 {
 	__le16 le;
 
-	if (lodge_mem_read(vq->mem, gpa, &le, sizeof(le)))
+	if (lodge_mem_read_near(vq->mem, &vq->near, gpa, &le, sizeof(le)))
 		return broken(vq, -EFAULT);
 	*val = le16_to_cpu(le);
 	return 0;
@@ -63,14 +63,16 @@ static int put16(struct lodge_vq *vq, u64 gpa, u16 val)
 {
 	__le16 le = cpu_to_le16(val);
 
-	return lodge_mem_write(vq->mem, gpa, &le, sizeof(le)) ? broken(vq, -EFAULT) : 0;
+	if (lodge_mem_write_near(vq->mem, &vq->near, gpa, &le, sizeof(le)))
+		return broken(vq, -EFAULT);
+	return 0;
 }
 
 static int get32(struct lodge_vq *vq, u64 gpa, u32 *val)
 {
 	__le32 le;
 
-	if (lodge_mem_read(vq->mem, gpa, &le, sizeof(le)))
+	if (lodge_mem_read_near(vq->mem, &vq->near, gpa, &le, sizeof(le)))
 		return broken(vq, -EFAULT);
 	*val = le32_to_cpu(le);
 	return 0;
@@ -80,14 +82,18 @@ static int put32(struct lodge_vq *vq, u64 gpa, u32 val)
 {
 	__le32 le = cpu_to_le32(val);
 
-	return lodge_mem_write(vq->mem, gpa, &le, sizeof(le)) ? broken(vq, -EFAULT) : 0;
+	if (lodge_mem_write_near(vq->mem, &vq->near, gpa, &le, sizeof(le)))
+		return broken(vq, -EFAULT);
+	return 0;
 }
 
 static int put64(struct lodge_vq *vq, u64 gpa, u64 val)
 {
 	__le64 le = cpu_to_le64(val);
 
-	return lodge_mem_write(vq->mem, gpa, &le, sizeof(le)) ? broken(vq, -EFAULT) : 0;
+	if (lodge_mem_write_near(vq->mem, &vq->near, gpa, &le, sizeof(le)))
+		return broken(vq, -EFAULT);
+	return 0;
 }
 
 /* The two kinds of descriptors differ in where the last two words are. */
@@ -100,7 +106,7 @@ static int get_desc(struct lodge_vq *vq, u64 gpa, struct desc *d)
 	} raw;
 
 	BUILD_BUG_ON(sizeof(raw) != DESC_SIZE);
-	if (lodge_mem_read(vq->mem, gpa, &raw, sizeof(raw)))
+	if (lodge_mem_read_near(vq->mem, &vq->near, gpa, &raw, sizeof(raw)))
 		return broken(vq, -EFAULT);
 	d->addr = le64_to_cpu(raw.addr);
 	d->len = le32_to_cpu(raw.len);
@@ -123,7 +129,8 @@ static int add(struct lodge_vq *vq, struct lodge_vq_chain *chain, const struct d
 	/* 2.7.4.2: what the device reads comes first; 2.7.5.2: 32 bits hold the sum */
 	if ((!in && chain->in_len) || chain->in_len + (u64)chain->out_len + d->len > U32_MAX)
 		return broken(vq, -EINVAL);
-	n = lodge_mem_iov(vq->mem, gpa, d->len, in, &chain->iov[nr], LODGE_VQ_MAX_IOV - nr);
+	n = lodge_mem_iov(vq->mem, &vq->near, gpa, d->len, in, &chain->iov[nr],
+			  LODGE_VQ_MAX_IOV - nr);
 	if (n < 0)
 		return broken(vq, n);
 	*len += d->len;

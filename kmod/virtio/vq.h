@@ -13,7 +13,7 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
-struct lodge_mem;
+#include "../mem.h"
 
 #define LODGE_VQ_MAX_SIZE	1024	/* descriptors of a queue */
 #define LODGE_VQ_MAX_IOV	128	/* pieces of one chain, after splitting at slots */
@@ -41,6 +41,7 @@ struct lodge_vq_setup {
 /**
  * struct lodge_vq - a running queue
  * @mem: memory of the VM
+ * @near: where the rings and most buffers are
  * @s: as started
  * @next: position in the available ring (free-running), or in the packed ring
  * @used: likewise of the next to be used
@@ -53,6 +54,7 @@ struct lodge_vq_setup {
  */
 struct lodge_vq {
 	struct lodge_mem *mem;
+	struct lodge_mem_near near;
 	struct lodge_vq_setup s;
 	u16 next;
 	u16 used;

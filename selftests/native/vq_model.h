@@ -111,8 +111,8 @@ int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t le
 	return 0;
 }
 
-int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
-		  unsigned int max)
+int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+		  bool write, struct iovec *iov, unsigned int max)
 {
 	unsigned int nr = 0;
 	struct slot *s;

@@ -41,10 +41,19 @@ struct lodge_mem {
 	unsigned int accesses;
 };
 
+struct lodge_mem_near {
+	unsigned int unused;
+};
+
+#define lodge_mem_read_near(mem, near, gpa, buf, len)	\
+	((void)(near), lodge_mem_read(mem, gpa, buf, len))
+#define lodge_mem_write_near(mem, near, gpa, buf, len)	\
+	((void)(near), lodge_mem_write(mem, gpa, buf, len))
+
 int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
-int lodge_mem_iov(struct lodge_mem *mem, gpa_t gpa, size_t len, bool write, struct iovec *iov,
-		  unsigned int max);
+int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+		  bool write, struct iovec *iov, unsigned int max);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 
 #endif /* SELFTESTS_NATIVE_VQSHIM_H */
