@@ -59,6 +59,18 @@ static bool wants_vlan(const struct lodge_net *net, const u8 *frame, size_t len)
 }
 
 /**
+ * lodge_net_ctl_wants_all - does the driver want every frame, so that none need be looked at?
+ * @net: the device; the worker calls
+ *
+ * Return: whether it does.
+ */
+bool lodge_net_ctl_wants_all(const struct lodge_net *net)
+{
+	return is_on(&net->filter, VIRTIO_NET_CTRL_RX_PROMISC) &&
+	       !lodge_virtio_has(&net->dev, VIRTIO_NET_F_CTRL_VLAN);
+}
+
+/**
  * lodge_net_ctl_wants - does the driver want a frame?
  * @net: the device; the worker calls
  * @frame: its beginning

@@ -19,13 +19,12 @@
 #include <linux/net.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 
 #include "../mem.h"
 #include "net_tap.h"
-
-#define BATCH		64	/* frames before another queue gets its turn */
 
 /* Segments of a frame have 64 KiB together */
 #define MAX_FRAME	(SZ_64K + 2 * VLAN_ETH_HLEN)
@@ -77,23 +76,15 @@ static int send_frame(struct lodge_net_pair *pair, const struct lodge_vq_chain *
 	return 0;
 }
 
-/**
- * lodge_net_tap_send - send what the driver has put into a transmit queue
- * @net: the device, started; the worker calls, with the owner's mm
- * @from: the queue's pair
- * @pushed: buffers that were given back are added
- *
- * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
- * broken the rules.
- */
-int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed)
+/* As lodge_net_tap_send(), but that the buffers are only noted in net->sent */
+static int send_frames(struct lodge_net *net, unsigned int from, unsigned int *nr)
 {
 	struct lodge_vq *vq = &queue_of(net, from, LODGE_NET_TX)->vq;
 	struct lodge_net_pair *pair = &net->pair[from];
 	struct lodge_vq_chain *chain = &net->chain;
-	int i, ret;
+	int ret;
 
-	for (i = 0; i < BATCH; i++) {
+	while (*nr < LODGE_NET_BATCH) {
 		if (lodge_limit_reached(&net->limit[LODGE_NET_TX]))
 			return 0;
 		ret = lodge_vq_pop(vq, chain);
@@ -105,12 +96,33 @@ int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *p
 			ret = lodge_vq_undo(vq, chain);
 			return ret ?: is_writable(pair);
 		}
-		ret = lodge_vq_push(vq, chain, 0);
-		if (ret)
-			return ret;
-		++*pushed;
+		net->sent[(*nr)++] = (struct lodge_vq_used){
+			.id = chain->id, .slots = chain->slots,
+		};
 	}
 	return 1;
+}
+
+/**
+ * lodge_net_tap_send - send what the driver has put into a transmit queue
+ * @net: the device, started; the worker calls, with the owner's mm
+ * @from: the queue's pair
+ * @pushed: buffers that were given back are added
+ *
+ * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
+ * broken the rules.
+ */
+int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed)
+{
+	unsigned int nr = 0;
+	int ret = send_frames(net, from, &nr), err = 0;
+
+	if (nr)
+		err = lodge_vq_push_all(&queue_of(net, from, LODGE_NET_TX)->vq, net->sent, nr);
+	if (err)
+		return err;
+	*pushed += nr;
+	return ret;
 }
 
 /* ---- from tap to driver -------------------------------------------------- */
@@ -189,11 +201,14 @@ static void log_written(struct lodge_vq *vq, const struct lodge_net_buffers *b, 
 /* The tap leaves it out; it is 1 also where buffers are not merged (5.1.6.4.1). */
 static bool put_nr_buffers(struct lodge_net_buffers *b, u16 nr)
 {
+	unsigned int at = offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers);
 	__le16 le = cpu_to_le16(nr);
 	struct iov_iter iter;
 
+	if (b->iov[0].iov_len >= LODGE_NET_HDR)
+		return !put_user(le, (__le16 __user *)(b->iov[0].iov_base + at));
 	iov_iter_init(&iter, ITER_DEST, b->iov, b->nr_iov, LODGE_NET_HDR);
-	iov_iter_advance(&iter, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
+	iov_iter_advance(&iter, at);
 	return copy_to_iter(&le, sizeof(le), &iter) == sizeof(le);
 }
 
@@ -227,6 +242,8 @@ static bool is_wanted(const struct lodge_net *net, const struct lodge_net_buffer
 	size_t n = min_t(size_t, len - LODGE_NET_HDR, sizeof(start));
 	struct iov_iter iter;
 
+	if (lodge_net_ctl_wants_all(net))
+		return true;
 	iov_iter_init(&iter, ITER_SOURCE, b->iov, b->nr_iov, LODGE_NET_HDR + n);
 	iov_iter_advance(&iter, LODGE_NET_HDR);
 	return copy_from_iter_full(start, n, &iter) && lodge_net_ctl_wants(net, start, n);
@@ -279,7 +296,7 @@ static int receive_from(struct lodge_net_pair *pair, unsigned int to, unsigned i
 	struct lodge_net_buffers *b = &net->pair[to].rx;
 	int i, len, ret;
 
-	for (i = 0; i < BATCH; i++) {
+	for (i = 0; i < LODGE_NET_BATCH; i++) {
 		if (lodge_limit_reached(&net->limit[LODGE_NET_RX]))
 			return 0;
 		len = pair->sock->ops->peek_len(pair->sock);

@@ -29,6 +29,7 @@ struct socket;
 /* Before each frame; of this length once VIRTIO_F_VERSION_1 is accepted (5.1.6.1) */
 #define LODGE_NET_HDR		sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
+#define LODGE_NET_BATCH		64	/* frames before another queue gets its turn */
 #define LODGE_NET_HEADS		64	/* buffers that one frame may be spread over */
 #define LODGE_NET_IOV		(2 * LODGE_VQ_MAX_IOV)
 #define LODGE_NET_MACS		64	/* of the address table; with more, all are let in */
@@ -107,6 +108,7 @@ struct lodge_net_pair {
  * @config: configuration space
  * @filter: the worker's
  * @chain: the request at hand; the worker's
+ * @sent: buffers of frames that were sent, not given back yet; the worker's
  * @used_pairs: those that the driver wants frames in, 1 to @nr_pairs; the worker's
  * @nr_pairs: how many there are in @pair [I]
  * @pair: by number
@@ -121,6 +123,7 @@ struct lodge_net {
 	struct virtio_net_config config;
 	struct lodge_net_filter filter;
 	struct lodge_vq_chain chain;
+	struct lodge_vq_used sent[LODGE_NET_BATCH];
 	unsigned int used_pairs;
 	unsigned int nr_pairs;
 	struct lodge_net_pair pair[];
@@ -156,6 +159,7 @@ int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *p
 /* net_ctl.c */
 void lodge_net_ctl_reset(struct lodge_net *net);
 int lodge_net_ctl_serve(struct lodge_net *net, unsigned int *pushed);
+bool lodge_net_ctl_wants_all(const struct lodge_net *net);
 bool lodge_net_ctl_wants(const struct lodge_net *net, const u8 *frame, size_t len);
 
 #endif /* LODGE_VIRTIO_NET_TAP_H */
