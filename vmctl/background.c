@@ -80,7 +80,7 @@ static int status_of(pid_t pid)
 	return WEXITSTATUS(status) ? WEXITSTATUS(status) : CMD_FAILED;
 }
 
-static int detach(struct run *r)
+static int fork_guest(struct run *r)
 {
 	int p[2];
 	uint32_t number = 0;
@@ -115,7 +115,7 @@ static int start(const struct cmd_args *args)
 		status = check_name(r.name);
 	if (!status)
 		status = run_read_files(&r);
-	return status ? status : detach(&r);
+	return status ? status : fork_guest(&r);
 }
 
 /* In a process of its own: no VM has what another has open, and locked */

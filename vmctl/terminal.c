@@ -223,7 +223,7 @@ static int claim(struct attached *a)
 	return CMD_OK;
 }
 
-static int attach(const struct cmd_args *args, const struct nl_vm *vm)
+static int talk(const struct cmd_args *args, const struct nl_vm *vm)
 {
 	static struct attached a;
 	int status = CMD_OK;
@@ -252,5 +252,5 @@ int cmd_console(const struct cmd_args *args)
 {
 	if (args->argc > 1)
 		return cmd_error(CMD_USAGE, "console is for one VM at a time");
-	return ctl_each(args, attach);
+	return ctl_each(args, talk);
 }
