@@ -337,6 +337,48 @@ static long vm_add_device(void *object, void *arg)
 	return lodge_vm_add_device(object, arg);
 }
 
+/* Descriptors for files, as struct lodge_add_device has them; none are left after a failure */
+static int install(struct lodge_add_device *a, struct file **files)
+{
+	int fds[LODGE_MAX_PAIRS];
+	unsigned int i, n;
+	int err = 0;
+
+	for (n = 0; n < LODGE_MAX_PAIRS && files[n]; n++) {
+		fds[n] = get_unused_fd_flags(O_CLOEXEC);
+		if (fds[n] < 0) {
+			err = fds[n];
+			break;
+		}
+	}
+	for (i = 0; i < n && !err; i++) {
+		fd_install(fds[i], files[i]);
+		*(i ? &a->fds[i - 1] : &a->fd) = fds[i];
+	}
+	if (!err)
+		return 0;
+	while (n--)
+		put_unused_fd(fds[n]);
+	for (n = 0; n < LODGE_MAX_PAIRS && files[n]; n++)
+		fput(files[n]);
+	return err;
+}
+
+static long vm_get_device(void *object, void *arg)
+{
+	struct file *files[LODGE_MAX_PAIRS];
+	struct lodge_vm *vm = object;
+	int err, slot;
+
+	if (!vm->machine)
+		return -ENODEV;
+	slot = lodge_virtio_recall(&vm->machine->virtio, arg, files);
+	if (slot < 0)
+		return slot;
+	err = install(arg, files);
+	return err ? err : slot;
+}
+
 static long vm_add_file(void *object, void *arg)
 {
 	return lodge_vm_add_file(object, arg);
@@ -367,6 +409,7 @@ static const struct lodge_call vm_calls[] = {
 	CALL(LODGE_VM_END, struct lodge_vm_end, false, false, vm_end),
 	CALL(LODGE_VM_ADD_DEVICE, struct lodge_add_device, false, false, vm_add_device),
 	CALL(LODGE_VM_VSOCK, struct lodge_vsock, false, false, vm_vsock),
+	CALL(LODGE_VM_GET_DEVICE, struct lodge_add_device, true, false, vm_get_device),
 	CALL(LODGE_VM_ADD_FILE, struct lodge_add_file, false, false, vm_add_file),
 };
 

@@ -3,6 +3,7 @@
  * The machine around the processors: interrupt controllers and chipset.
  */
 #include <linux/err.h>
+#include <linux/rwsem.h>
 #include <linux/slab.h>
 
 #include "alloc.h"
@@ -47,11 +48,16 @@ struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge
 	err = lodge_pm_attach(&m->pm, ports, &m->irq);
 	if (err)
 		goto err_debug;
-	/* last: it takes a port from another */
+	/* after the others: it takes a port from one */
 	if (pci)
 		err = lodge_pci_attach(&m->pci, ports, memory, &m->irq);
 	if (err)
 		goto err_debug;
+	if (pci)
+		err = lodge_hotplug_attach(&m->hotplug, ports, &m->pm);
+	if (err)
+		goto err_debug;
+	init_rwsem(&m->virtio.lock);
 	m->virtio.pci = pci ? &m->pci : NULL;
 	lodge_virtio_mmio_init(&m->virtio.mmio, memory, &m->irq);
 	return m;

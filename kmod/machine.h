@@ -4,6 +4,7 @@
 
 #include "dev/console.h"
 #include "dev/fwcfg.h"
+#include "dev/hotplug.h"
 #include "dev/pci.h"
 #include "dev/pit.h"
 #include "dev/pm.h"
@@ -27,6 +28,7 @@ struct lodge_bus;
  * @pm: ACPI registers, reset ports, pvpanic
  * @fwcfg: at 0x510, with LODGE_VM_DEBUG_PORTS
  * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
+ * @hotplug: at 0x620, with the bus
  * @virtio: virtio devices, on it or in memory
  */
 struct lodge_machine {
@@ -40,6 +42,7 @@ struct lodge_machine {
 	struct lodge_pm pm;
 	struct lodge_fwcfg fwcfg;
 	struct lodge_pci pci;
+	struct lodge_hotplug hotplug;
 	struct lodge_virtio_set virtio;
 };
 

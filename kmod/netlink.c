@@ -6,6 +6,7 @@
  */
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/if_ether.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/user_namespace.h>
@@ -320,6 +321,24 @@ static const struct nla_policy device_set_policy[] = {
 	[LODGE_A_DEVICE_MAX_BYTES] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy device_new_policy[] = {
+	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_DEVICE_SLOT] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_PCI_SLOTS - 1),
+	[LODGE_A_DEVICE_KIND] = NLA_POLICY_RANGE(NLA_U32, LODGE_DEVICE_NET, LODGE_DEVICE_BLOCK),
+	[LODGE_A_DEVICE_QUEUES] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_MAX_QUEUES),
+	[LODGE_A_DEVICE_READ_ONLY] = { .type = NLA_FLAG },
+	[LODGE_A_DEVICE_SERIAL] = { .type = NLA_NUL_STRING, .len = LODGE_SERIAL_LEN },
+	[LODGE_A_DEVICE_MAC] = NLA_POLICY_EXACT_LEN(ETH_ALEN),
+	[LODGE_A_DEVICE_MTU] = NLA_POLICY_RANGE(NLA_U32, ETH_MIN_MTU, ETH_MAX_MTU),
+	[LODGE_A_DEVICE_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+};
+
+static const struct nla_policy device_delete_policy[] = {
+	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_DEVICE_SLOT] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_PCI_SLOTS - 1),
+	[LODGE_A_DEVICE_FORCE] = { .type = NLA_FLAG },
+};
+
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
 
 static const struct genl_ops ops[] = {
@@ -363,6 +382,14 @@ static const struct genl_ops ops[] = {
 	{
 		.cmd = LODGE_CMD_DEVICE_SET, POLICY(device_set_policy),
 		.doit = lodge_netlink_device_set,
+	},
+	{
+		.cmd = LODGE_CMD_DEVICE_NEW, POLICY(device_new_policy),
+		.doit = lodge_netlink_device_new,
+	},
+	{
+		.cmd = LODGE_CMD_DEVICE_DELETE, POLICY(device_delete_policy),
+		.doit = lodge_netlink_device_delete,
 	},
 };
 

@@ -39,7 +39,8 @@ void lodge_netlink_exit(void);
 
 int lodge_netlink_event_init(void);
 void lodge_netlink_event_exit(void);
-void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind);
+void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind,
+			 u32 slot);
 
 void lodge_netlink_caller(struct sk_buff *skb, struct lodge_caller *who);
 struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr,
@@ -71,6 +72,8 @@ int lodge_netlink_balloon_set(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_device_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_device_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_device_new(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_device_delete(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_caps_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_console_write(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info);

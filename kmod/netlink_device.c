@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Netlink operations on virtio devices: what they are and do; size, cable, limits.
+ * Netlink operations on virtio devices: what they are and do; size, cable, limits; and how
+ * they come and go.
  */
 #include <linux/err.h>
 #include <linux/if_ether.h>
+#include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/virtio_ids.h>
 #include <net/genetlink.h>
 
 #include "alloc.h"
 #include "netlink.h"
+#include "plug.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
 #include "virtio/limit.h"
@@ -96,13 +99,11 @@ static int fill(struct sk_buff *skb, const void *what)
 	return v->is_net ? fill_net(skb, v) : 0;
 }
 
-/* The first device from a number on */
+/* The first device from a number on; with lodge_virtio_set.lock */
 static bool look_from(struct lodge_vm *vm, u32 slot, struct device_view *d)
 {
 	struct lodge_virtio *dev = NULL;
 
-	if (!vm->machine)
-		return false;
 	for (; slot < LODGE_PCI_SLOTS && !dev; slot++)
 		dev = lodge_virtio_at(&vm->machine->virtio, slot);
 	if (!dev)
@@ -113,48 +114,82 @@ static bool look_from(struct lodge_vm *vm, u32 slot, struct device_view *d)
 	return true;
 }
 
-/* The VM, for lodge_vm_put(), and the device that a request names */
-static struct lodge_vm *find(struct sk_buff *skb, struct genl_info *info, u32 *number,
-			     struct lodge_virtio **dev)
+/* Devices stay until let_go() */
+static int hold(struct lodge_vm *vm)
+{
+	if (!vm->machine)
+		return -ENODEV;
+	return down_read_killable(&vm->machine->virtio.lock);
+}
+
+static void let_go(struct lodge_vm *vm)
+{
+	up_read(&vm->machine->virtio.lock);
+}
+
+/* The device that a request names, for release_device() with the VM */
+static struct lodge_virtio *find(struct sk_buff *skb, struct genl_info *info, u32 *number,
+				 struct lodge_vm **vm)
 {
 	struct nlattr *slot = info->attrs[LODGE_A_DEVICE_SLOT];
-	struct lodge_vm *vm;
+	struct lodge_virtio *dev;
+	int err;
 
-	vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_DEVICE_VM], number);
-	if (IS_ERR(vm))
-		return vm;
-	*dev = slot && vm->machine ? lodge_virtio_at(&vm->machine->virtio, nla_get_u32(slot)) :
-				     NULL;
-	if (*dev)
-		return vm;
-	lodge_vm_put(vm);
+	*vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_DEVICE_VM], number);
+	if (IS_ERR(*vm))
+		return ERR_CAST(*vm);
 	if (!slot) {
+		lodge_vm_put(*vm);
 		GENL_SET_ERR_MSG(info, "the number of a device is missing");
 		return ERR_PTR(-EINVAL);
 	}
-	NL_SET_ERR_MSG_ATTR(info->extack, slot, "the VM has no such device");
-	return ERR_PTR(-ENODEV);
+	err = hold(*vm);
+	if (!err) {
+		dev = lodge_virtio_at(&(*vm)->machine->virtio, nla_get_u32(slot));
+		if (dev)
+			return dev;
+		let_go(*vm);
+		err = -ENODEV;
+	}
+	lodge_vm_put(*vm);
+	if (err == -ENODEV)
+		NL_SET_ERR_MSG_ATTR(info->extack, slot, "the VM has no such device");
+	return ERR_PTR(err);
+}
+
+static void release_device(struct lodge_vm *vm)
+{
+	let_go(vm);
+	lodge_vm_put(vm);
+}
+
+/* Answers with the device of a number, which is held; or does not, if that has gone again */
+static int reply(struct lodge_vm *vm, struct genl_info *info, u32 number, u32 slot)
+{
+	struct device_view *d = lodge_alloc(sizeof(*d), GFP_KERNEL);
+	int err = -ENODEV;
+
+	if (!d)
+		return -ENOMEM;
+	d->vm = number;
+	if (look_from(vm, slot, d) && d->slot == slot)
+		err = lodge_netlink_reply(info, sizeof(*d) + GENLMSG_DEFAULT_SIZE, fill, d);
+	kfree(d);
+	return err;
 }
 
 int lodge_netlink_device_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lodge_virtio *dev;
-	struct device_view *d;
 	struct lodge_vm *vm;
 	u32 number;
-	int err = -ENOMEM;
+	int err;
 
-	vm = find(skb, info, &number, &dev);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
-	d = lodge_alloc(sizeof(*d), GFP_KERNEL);
-	if (d) {
-		d->vm = number;
-		look_from(vm, nla_get_u32(info->attrs[LODGE_A_DEVICE_SLOT]), d);
-		err = lodge_netlink_reply(info, sizeof(*d) + GENLMSG_DEFAULT_SIZE, fill, d);
-	}
-	lodge_vm_put(vm);
-	kfree(d);
+	dev = find(skb, info, &number, &vm);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	err = reply(vm, info, number, nla_get_u32(info->attrs[LODGE_A_DEVICE_SLOT]));
+	release_device(vm);
 	return err;
 }
 
@@ -168,16 +203,18 @@ int lodge_netlink_device_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (!vm)
 		return skb->len;
 	d = lodge_alloc(sizeof(*d), GFP_KERNEL);
-	if (d) {
+	if (d)
+		err = hold(vm);
+	if (d && !err) {
 		d->vm = dump->vm;
 		while (look_from(vm, dump->next, d) &&
 		       !lodge_netlink_add(skb, cb, LODGE_CMD_DEVICE_GET, fill, d))
 			dump->next = d->slot + 1;
-		err = skb->len;
+		let_go(vm);
 	}
 	lodge_vm_put(vm);
 	kfree(d);
-	return err;
+	return !err || err == -ENODEV ? skb->len : err;
 }
 
 /* ---- changing ------------------------------------------------------------ */
@@ -256,9 +293,9 @@ int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info)
 	u32 number;
 	int err;
 
-	vm = find(skb, info, &number, &dev);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
+	dev = find(skb, info, &number, &vm);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
 	err = check(info, dev);
 	if (!err)
 		err = set_size(info, dev);
@@ -267,6 +304,146 @@ int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info)
 			lodge_net_plug(dev, nla_get_u32(link));
 		set_limits(info, dev);
 	}
+	release_device(vm);
+	return err;
+}
+
+/* ---- coming and going ---------------------------------------------------- */
+
+/* What of a request is for the other kind alone */
+static int check_new(struct genl_info *info)
+{
+	static const int net[] = { LODGE_A_DEVICE_MAC, LODGE_A_DEVICE_MTU };
+	static const int disk[] = {
+		LODGE_A_DEVICE_READ_ONLY, LODGE_A_DEVICE_SERIAL, LODGE_A_DEVICE_QUEUES,
+	};
+	const int *others;
+	unsigned int i, n;
+	bool is_net;
+
+	if (!info->attrs[LODGE_A_DEVICE_KIND] || !info->attrs[LODGE_A_DEVICE_FD]) {
+		GENL_SET_ERR_MSG(info, "the device's kind or descriptor is missing");
+		return -EINVAL;
+	}
+	is_net = nla_get_u32(info->attrs[LODGE_A_DEVICE_KIND]) == LODGE_DEVICE_NET;
+	others = is_net ? disk : net;
+	n = is_net ? ARRAY_SIZE(disk) : ARRAY_SIZE(net);
+	for (i = 0; i < n; i++) {
+		if (!info->attrs[others[i]])
+			continue;
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[others[i]],
+				    "a device of this kind does not have this");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static u32 number_of(struct nlattr *attr)
+{
+	return attr ? nla_get_u32(attr) : 0;
+}
+
+static void fill_arg(struct genl_info *info, struct lodge_add_device *arg)
+{
+	struct nlattr **a = info->attrs;
+
+	*arg = (struct lodge_add_device){
+		.size = sizeof(*arg),
+		.id = nla_get_u32(a[LODGE_A_DEVICE_KIND]),
+		.flags = a[LODGE_A_DEVICE_READ_ONLY] ? LODGE_DEVICE_READONLY : 0,
+		.slot = number_of(a[LODGE_A_DEVICE_SLOT]),
+		.fd = nla_get_s32(a[LODGE_A_DEVICE_FD]),
+		.queues = number_of(a[LODGE_A_DEVICE_QUEUES]),
+		.mtu = number_of(a[LODGE_A_DEVICE_MTU]),
+	};
+	if (a[LODGE_A_DEVICE_MAC])
+		nla_memcpy(arg->mac, a[LODGE_A_DEVICE_MAC], sizeof(arg->mac));
+	if (a[LODGE_A_DEVICE_SERIAL])
+		memcpy(arg->serial, nla_data(a[LODGE_A_DEVICE_SERIAL]),
+		       strnlen(nla_data(a[LODGE_A_DEVICE_SERIAL]),
+			       min_t(size_t, nla_len(a[LODGE_A_DEVICE_SERIAL]),
+				     sizeof(arg->serial))));
+}
+
+/* Return: @err */
+static int refuse_new(struct genl_info *info, int err)
+{
+	struct nlattr *fd = info->attrs[LODGE_A_DEVICE_FD];
+
+	switch (err) {
+	case -ENODEV:
+		GENL_SET_ERR_MSG(info, "the VM has no PCI bus, where devices could come and go");
+		break;
+	case -ENOSPC:
+		GENL_SET_ERR_MSG(info, "the VM has as many devices as it can have");
+		break;
+	case -EEXIST:
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LODGE_A_DEVICE_SLOT],
+				    "the VM has a device of this number");
+		break;
+	case -EBADF:
+		NL_SET_ERR_MSG_ATTR(info->extack, fd,
+				    "the descriptor is not open, or not for what is needed");
+		break;
+	case -ENOTBLK:
+		NL_SET_ERR_MSG_ATTR(info->extack, fd, "it is neither a file nor a block device");
+		break;
+	case -EOPNOTSUPP:
+		NL_SET_ERR_MSG_ATTR(info->extack, fd, "it cannot be read and written as a disk is");
+		break;
+	case -EINVAL:
+	case -EBADFD:
+		NL_SET_ERR_MSG_ATTR(info->extack, fd, "it is no tap as it is needed");
+		break;
+	case -ESRCH:
+		GENL_SET_ERR_MSG(info, "the VM has ended");
+		break;
+	}
+	return err;
+}
+
+int lodge_netlink_device_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_add_device arg;
+	struct lodge_vm *vm;
+	u32 number;
+	int err, slot;
+
+	vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_DEVICE_VM], &number);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	err = check_new(info);
+	if (err)
+		goto out;
+	fill_arg(info, &arg);
+	slot = lodge_plug_add(vm, &arg);
+	err = slot < 0 ? refuse_new(info, slot) : hold(vm);
+	if (!err) {
+		err = reply(vm, info, number, slot);
+		let_go(vm);
+	}
+out:
 	lodge_vm_put(vm);
+	return err;
+}
+
+int lodge_netlink_device_delete(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_virtio *dev;
+	struct lodge_vm *vm;
+	u32 number;
+	int err;
+
+	dev = find(skb, info, &number, &vm);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	err = lodge_plug_remove(vm, nla_get_u32(info->attrs[LODGE_A_DEVICE_SLOT]),
+				info->attrs[LODGE_A_DEVICE_FORCE]);
+	if (err == -ENODEV)
+		GENL_SET_ERR_MSG(info, "the VM has no PCI bus, where devices could come and go");
+	else if (err == -EOPNOTSUPP)
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LODGE_A_DEVICE_SLOT],
+				    "the device is neither a disk nor a network device");
+	release_device(vm);
 	return err;
 }

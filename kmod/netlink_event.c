@@ -54,7 +54,7 @@ static LIST_HEAD(listeners);
 /* ---- messages ------------------------------------------------------------ */
 
 static int fill(struct sk_buff *skb, const struct lodge_record *r, enum lodge_event_kind kind,
-		u32 seq)
+		u32 slot, u32 seq)
 {
 	if (nla_put_u32(skb, LODGE_A_EVENT_SEQ, seq) ||
 	    nla_put_u32(skb, LODGE_A_EVENT_KIND, kind) ||
@@ -62,6 +62,8 @@ static int fill(struct sk_buff *skb, const struct lodge_record *r, enum lodge_ev
 	    nla_put_string(skb, LODGE_A_EVENT_NAME, r->name) ||
 	    nla_put_u32(skb, LODGE_A_EVENT_UID, from_kuid_munged(r->net->user_ns, r->uid)) ||
 	    nla_put_u64_64bit(skb, LODGE_A_EVENT_TIME, ktime_get_real_ns(), LODGE_A_EVENT_PAD))
+		return -EMSGSIZE;
+	if (slot && nla_put_u32(skb, LODGE_A_EVENT_SLOT, slot))
 		return -EMSGSIZE;
 	if (kind != LODGE_VM_EVENT_ENDED)
 		return 0;
@@ -73,7 +75,8 @@ static int fill(struct sk_buff *skb, const struct lodge_record *r, enum lodge_ev
 }
 
 /* Without memory nothing is sent, and the receiver finds a gap in the numbers */
-static struct sk_buff *message(const struct lodge_record *r, enum lodge_event_kind kind, u32 seq)
+static struct sk_buff *message(const struct lodge_record *r, enum lodge_event_kind kind, u32 slot,
+			       u32 seq)
 {
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *header;
@@ -81,7 +84,7 @@ static struct sk_buff *message(const struct lodge_record *r, enum lodge_event_ki
 	if (!skb)
 		return NULL;
 	header = genlmsg_put(skb, 0, 0, &lodge_netlink_family, 0, LODGE_CMD_EVENT);
-	if (!header || fill(skb, r, kind, seq)) {
+	if (!header || fill(skb, r, kind, slot, seq)) {
 		nlmsg_free(skb);
 		return NULL;
 	}
@@ -89,7 +92,7 @@ static struct sk_buff *message(const struct lodge_record *r, enum lodge_event_ki
 	return skb;
 }
 
-static void tell_group(const struct lodge_record *r, enum lodge_event_kind kind)
+static void tell_group(const struct lodge_record *r, enum lodge_event_kind kind, u32 slot)
 {
 	struct net_events *events = net_generic(r->net, net_id);
 	struct sk_buff *skb;
@@ -97,14 +100,14 @@ static void tell_group(const struct lodge_record *r, enum lodge_event_kind kind)
 	events->seq++;
 	if (!genl_has_listeners(&lodge_netlink_family, r->net, LODGE_NETLINK_EVENTS))
 		return;
-	skb = message(r, kind, events->seq);
+	skb = message(r, kind, slot, events->seq);
 	if (skb)
 		genlmsg_multicast_netns(&lodge_netlink_family, r->net, skb, 0,
 					LODGE_NETLINK_EVENTS, GFP_KERNEL);
 }
 
 /* One who does not read loses what does not fit into its socket */
-static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind kind)
+static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind kind, u32 slot)
 {
 	struct listener *l;
 	struct sk_buff *skb;
@@ -113,7 +116,7 @@ static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind k
 	list_for_each_entry(l, &listeners, list) {
 		if (!uid_eq(l->uid, r->uid) || l->user_ns != r->user_ns || l->net != r->net)
 			continue;
-		skb = message(r, kind, ++l->seq);
+		skb = message(r, kind, slot, ++l->seq);
 		if (skb)
 			genlmsg_unicast(l->net, skb, l->portid);
 	}
@@ -124,15 +127,17 @@ static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind k
  * lodge_netlink_event - tell those who listen
  * @record: of the VM
  * @kind: what has happened to it
+ * @slot: number of the device that it is about, or 0
  *
  * With the registry's lock; may sleep.
  */
-void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind)
+void lodge_netlink_event(const struct lodge_record *record, enum lodge_event_kind kind,
+			 u32 slot)
 {
 	if (!record->net)
 		return;
-	tell_group(record, kind);
-	tell_listeners(record, kind);
+	tell_group(record, kind, slot);
+	tell_listeners(record, kind, slot);
 }
 
 /* ---- listeners ----------------------------------------------------------- */

@@ -75,7 +75,7 @@ void lodge_registry_put(struct lodge_record *record)
 static void event(struct lodge_record *r, enum lodge_event_kind kind)
 {
 	changed();
-	lodge_netlink_event(r, kind);
+	lodge_netlink_event(r, kind, 0);
 }
 
 /* What is left of it goes */
@@ -291,6 +291,36 @@ void lodge_registry_tell(struct lodge_vm *vm, enum lodge_event_kind kind)
 	mutex_lock(&lock);
 	event(vm->record, kind);
 	mutex_unlock(&lock);
+}
+
+/**
+ * lodge_registry_tell_device - let the listeners know
+ * @vm: of which
+ * @kind: LODGE_VM_EVENT_ATTACHED or _DETACHED
+ * @slot: number of the device
+ */
+void lodge_registry_tell_device(struct lodge_vm *vm, enum lodge_event_kind kind, u32 slot)
+{
+	mutex_lock(&lock);
+	changed();
+	lodge_netlink_event(vm->record, kind, slot);
+	mutex_unlock(&lock);
+}
+
+/**
+ * lodge_registry_owner - the process of a VM
+ * @vm: with a reference
+ *
+ * Return: a task of it, for put_task_struct(), or NULL if there is none any more.
+ */
+struct task_struct *lodge_registry_owner(struct lodge_vm *vm)
+{
+	struct task_struct *task;
+
+	mutex_lock(&lock);
+	task = get_pid_task(vm->record->pid, PIDTYPE_TGID);
+	mutex_unlock(&lock);
+	return task;
 }
 
 /**

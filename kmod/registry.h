@@ -16,6 +16,7 @@ struct lodge_vm;
 struct net;
 struct pid;
 struct sk_buff;
+struct task_struct;
 struct user_namespace;
 
 /**
@@ -133,6 +134,8 @@ int lodge_registry_add(struct lodge_vm *vm);
 void lodge_registry_remove(struct lodge_vm *vm);
 void lodge_registry_started(struct lodge_vm *vm);
 void lodge_registry_tell(struct lodge_vm *vm, enum lodge_event_kind kind);
+void lodge_registry_tell_device(struct lodge_vm *vm, enum lodge_event_kind kind, u32 slot);
+struct task_struct *lodge_registry_owner(struct lodge_vm *vm);
 int lodge_registry_set_end(struct lodge_vm *vm, const struct lodge_vm_end *end);
 void lodge_registry_closing(struct lodge_vm *vm);
 

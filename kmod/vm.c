@@ -9,6 +9,7 @@
 #include <linux/eventfd.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -22,6 +23,7 @@
 #include "dev/ioeventfd.h"
 #include "events.h"
 #include "mmu/slots.h"
+#include "plug.h"
 #include "registry.h"
 #include "virtio/add.h"
 #include "virtio/console.h"
@@ -172,6 +174,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	vm->mem.vm_number = vm->record->number;
 	if (vm->machine)
 		vm->machine->irq.vm_number = vm->record->number;
+	lodge_plug_init(vm);
 	return vm;
 
 err_mem:
@@ -186,6 +189,7 @@ static void release(struct kref *ref)
 {
 	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
 
+	lodge_plug_stop(vm);
 	lodge_registry_remove(vm);
 	if (vm->machine)
 		lodge_machine_stop(vm->machine);
@@ -229,8 +233,11 @@ int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 		return -ENODEV;
 	if (mutex_lock_interruptible(&vm->lock))
 		return -EINTR;
-	if (!vm->vcpu_ids)
-		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg);
+	if (!vm->vcpu_ids) {
+		down_write(&vm->machine->virtio.lock);
+		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg, current);
+		up_write(&vm->machine->virtio.lock);
+	}
 	mutex_unlock(&vm->lock);
 	return ret;
 }

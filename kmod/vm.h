@@ -5,6 +5,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <linux/lodge.h>
 
 #include "dev/bus.h"
@@ -30,6 +31,7 @@
  * @bus: ports handled in the kernel [I]
  * @memory: device memory handled in the kernel [I]
  * @machine: interrupt controllers and chipset, NULL without LODGE_VM_MACHINE [I]
+ * @removal: takes away devices that are to go; with LODGE_VM_PCI
  * @exit_code: written to the debug exit port, by vCPUs
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
@@ -54,6 +56,7 @@ struct lodge_vm {
 	struct lodge_bus bus;
 	struct lodge_bus memory;
 	struct lodge_machine *machine;
+	struct work_struct removal;
 	struct lodge_record *record;
 	unsigned long control;
 	u64 vcpu_ids;

@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/pci_regs.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 
 #include "../irq/route.h"
@@ -110,7 +111,8 @@ static void settle_intx(struct lodge_pci_device *dev)
 {
 	struct lodge_pci *pci = dev->pci;
 	unsigned int line = dev->slot % LODGE_PCI_LINES;
-	bool want = dev->intx && !(command(dev) & PCI_COMMAND_INTX_DISABLE) && !msix_enabled(dev);
+	bool want = dev->intx && !dev->gone && !(command(dev) & PCI_COMMAND_INTX_DISABLE) &&
+		    !msix_enabled(dev);
 
 	if (want == dev->asserted)
 		return;
@@ -125,7 +127,8 @@ static u32 bar_address(const struct lodge_pci_device *dev)
 {
 	u32 address = get(dev->config + PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_MEM_MASK;
 
-	if (!dev->bar_size || !(command(dev) & PCI_COMMAND_MEMORY) || address < LODGE_PCI_MEMORY ||
+	if (!dev->bar_size || dev->gone || !(command(dev) & PCI_COMMAND_MEMORY) ||
+	    address < LODGE_PCI_MEMORY ||
 	    address - LODGE_PCI_MEMORY > LODGE_PCI_MEMORY_SIZE - dev->bar_size)
 		return 0;
 	return address;
@@ -136,12 +139,12 @@ static void settle(struct lodge_pci_device *dev)
 	u16 flags;
 
 	WRITE_ONCE(dev->where, bar_address(dev));
-	WRITE_ONCE(dev->master, command(dev) & PCI_COMMAND_MASTER);
+	WRITE_ONCE(dev->master, !dev->gone && (command(dev) & PCI_COMMAND_MASTER));
 	settle_intx(dev);
 	if (!dev->msix_at)
 		return;
 	flags = get(dev->config + dev->msix_at + MSIX_FLAGS, 2);
-	lodge_msix_set(&dev->msix, flags & PCI_MSIX_FLAGS_ENABLE,
+	lodge_msix_set(&dev->msix, !dev->gone && (flags & PCI_MSIX_FLAGS_ENABLE),
 		       (flags & PCI_MSIX_FLAGS_MASKALL) || !dev->master);
 }
 
@@ -168,10 +171,12 @@ void lodge_pci_set_intx(struct lodge_pci_device *dev, bool level)
 
 /* ---- accesses to configuration space ------------------------------------- */
 
+/* In an RCU read section, as what is done with it */
 static struct lodge_pci_device *device_at(struct lodge_pci *pci, unsigned int slot,
 					  unsigned int function)
 {
-	return function ? NULL : pci->device[array_index_nospec(slot, LODGE_PCI_SLOTS)];
+	return function ? NULL :
+	       rcu_dereference(pci->device[array_index_nospec(slot, LODGE_PCI_SLOTS)]);
 }
 
 static u64 config_read(struct lodge_pci_device *dev, u32 reg, u8 width)
@@ -224,10 +229,15 @@ static u64 port_read(void *opaque, u32 offset, u8 width)
 {
 	struct lodge_pci *pci = opaque;
 	u32 address = READ_ONCE(pci->address);
+	u64 value;
 
-	if (offset >= PORT_DATA)
-		return config_read(addressed(pci, address), ADDRESS_REG(address) + offset % 4,
-				   width);
+	if (offset >= PORT_DATA) {
+		rcu_read_lock();
+		value = config_read(addressed(pci, address), ADDRESS_REG(address) + offset % 4,
+				    width);
+		rcu_read_unlock();
+		return value;
+	}
 	if (!offset && width == 4)
 		return address;
 	if (offset == PORT_RESET && width == 1)
@@ -241,13 +251,16 @@ static enum lodge_bus_end port_write(void *opaque, u32 offset, u8 width, u64 val
 	struct lodge_pci *pci = opaque;
 	u32 address = READ_ONCE(pci->address);
 
-	if (offset >= PORT_DATA)
+	if (offset >= PORT_DATA) {
+		rcu_read_lock();
 		config_write(addressed(pci, address), ADDRESS_REG(address) + offset % 4, width,
 			     value);
-	else if (!offset && width == 4)
+		rcu_read_unlock();
+	} else if (!offset && width == 4) {
 		WRITE_ONCE(pci->address, value & ADDRESS_KEPT);
-	else if (offset == PORT_RESET && width == 1)
+	} else if (offset == PORT_RESET && width == 1) {
 		return pci->reset.ops->write(pci->reset.dev, 0, width, value);
+	}
 	return LODGE_BUS_DONE;
 }
 
@@ -258,14 +271,21 @@ static const struct lodge_bus_ops port_ops = {
 
 static u64 ecam_read(void *opaque, u32 offset, u8 width)
 {
-	return config_read(device_at(opaque, ECAM_SLOT(offset), ECAM_FUNCTION(offset)),
-			   ECAM_REG(offset), width);
+	u64 value;
+
+	rcu_read_lock();
+	value = config_read(device_at(opaque, ECAM_SLOT(offset), ECAM_FUNCTION(offset)),
+			    ECAM_REG(offset), width);
+	rcu_read_unlock();
+	return value;
 }
 
 static enum lodge_bus_end ecam_write(void *opaque, u32 offset, u8 width, u64 value)
 {
+	rcu_read_lock();
 	config_write(device_at(opaque, ECAM_SLOT(offset), ECAM_FUNCTION(offset)),
 		     ECAM_REG(offset), width, value);
+	rcu_read_unlock();
 	return LODGE_BUS_DONE;
 }
 
@@ -285,17 +305,19 @@ static bool covers(const struct lodge_pci_device *dev, u32 address, u8 width, u3
 	return where && *offset < dev->bar_size && dev->bar_size - *offset >= width;
 }
 
-/* Where two BARs overlap, either answers */
+/* Where two BARs overlap, either answers; in an RCU read section, as what is done with it */
 static struct lodge_pci_device *find(struct lodge_pci *pci, u32 address, u8 width, u32 *offset)
 {
 	unsigned int slot = READ_ONCE(pci->hint);
+	struct lodge_pci_device *dev = rcu_dereference(pci->device[slot]);
 
-	if (likely(covers(pci->device[slot], address, width, offset)))
-		return pci->device[slot];
+	if (likely(covers(dev, address, width, offset)))
+		return dev;
 	for (slot = 0; slot < LODGE_PCI_SLOTS; slot++) {
-		if (covers(pci->device[slot], address, width, offset)) {
+		dev = rcu_dereference(pci->device[slot]);
+		if (covers(dev, address, width, offset)) {
 			WRITE_ONCE(pci->hint, slot);
-			return pci->device[slot];
+			return dev;
 		}
 	}
 	return NULL;
@@ -303,17 +325,25 @@ static struct lodge_pci_device *find(struct lodge_pci *pci, u32 address, u8 widt
 
 static u64 memory_read(void *opaque, u32 offset, u8 width)
 {
-	struct lodge_pci_device *dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
+	struct lodge_pci_device *dev;
+	u64 value;
 
-	return dev ? dev->ops->read(dev, offset, width) : ~0ULL;
+	rcu_read_lock();
+	dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
+	value = dev ? dev->ops->read(dev, offset, width) : ~0ULL;
+	rcu_read_unlock();
+	return value;
 }
 
 static enum lodge_bus_end memory_write(void *opaque, u32 offset, u8 width, u64 value)
 {
-	struct lodge_pci_device *dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
+	struct lodge_pci_device *dev;
 
+	rcu_read_lock();
+	dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
 	if (dev)
 		dev->ops->write(dev, offset, width, value);
+	rcu_read_unlock();
 	return LODGE_BUS_DONE;
 }
 
@@ -404,8 +434,20 @@ void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, uns
 }
 
 /**
+ * lodge_pci_has - whether a device number is taken
+ * @pci: that nobody changes meanwhile
+ * @slot: below LODGE_PCI_SLOTS
+ *
+ * Return: true if there is a device.
+ */
+bool lodge_pci_has(const struct lodge_pci *pci, unsigned int slot)
+{
+	return rcu_access_pointer(pci->device[slot]);
+}
+
+/**
  * lodge_pci_free_slot - the first device number that is free
- * @pci: of a VM that has no vCPU yet
+ * @pci: that nobody changes meanwhile
  *
  * Return: the number, or -ENOSPC.
  */
@@ -414,32 +456,59 @@ int lodge_pci_free_slot(const struct lodge_pci *pci)
 	int slot;
 
 	for (slot = 1; slot < LODGE_PCI_SLOTS; slot++)
-		if (!pci->device[slot])
+		if (!lodge_pci_has(pci, slot))
 			return slot;
 	return -ENOSPC;
 }
 
 /**
  * lodge_pci_add - put a device on the bus
- * @pci: of a VM that has no vCPU yet; destroys the device in the end
+ * @pci: destroys the device in the end; a guest may run
  * @dev: complete
  * @slot: device number, 1 to LODGE_PCI_SLOTS - 1
  *
- * The caller lets nobody else in meanwhile.
+ * The caller lets nobody else add or remove one meanwhile.
  *
  * Return: 0, or -EEXIST if the number is taken.
  */
 int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned int slot)
 {
-	if (pci->device[slot])
+	unsigned long flags;
+
+	if (lodge_pci_has(pci, slot))
 		return -EEXIST;
 	dev->pci = pci;
 	dev->slot = slot;
 	if (dev->bar_size)
 		put(dev->config + PCI_BASE_ADDRESS_0, 4, LODGE_PCI_MEMORY + slot * BAR_STEP);
+	raw_spin_lock_irqsave(&pci->lock, flags);
 	settle(dev);
-	pci->device[slot] = dev;
+	rcu_assign_pointer(pci->device[slot], dev);
+	raw_spin_unlock_irqrestore(&pci->lock, flags);
 	return 0;
+}
+
+/**
+ * lodge_pci_remove - take a device off the bus and destroy it
+ * @pci: of a VM whose guest may run
+ * @slot: device number, of a device that has been added
+ *
+ * Configuration space and BAR read as all ones from now on, its line is released, and it sends
+ * nothing any more.  The caller lets nobody else add or remove one meanwhile; may sleep.
+ */
+void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot)
+{
+	struct lodge_pci_device *dev = rcu_dereference_protected(pci->device[slot], true);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pci->lock, flags);
+	RCU_INIT_POINTER(pci->device[slot], NULL);
+	/* a vCPU that has found it may write to its configuration space still */
+	dev->gone = true;
+	settle(dev);
+	raw_spin_unlock_irqrestore(&pci->lock, flags);
+	synchronize_rcu();
+	dev->ops->destroy(dev);
 }
 
 static void add_bridge(struct lodge_pci *pci)
@@ -452,7 +521,7 @@ static void add_bridge(struct lodge_pci *pci)
 
 	lodge_pci_init(&pci->bridge, NULL, &id, 0);
 	pci->bridge.pci = pci;
-	pci->device[0] = &pci->bridge;
+	RCU_INIT_POINTER(pci->device[0], &pci->bridge);
 }
 
 /**
@@ -497,8 +566,8 @@ void lodge_pci_detach(struct lodge_pci *pci)
 	unsigned int slot;
 
 	for (slot = 1; slot < LODGE_PCI_SLOTS; slot++) {
-		dev = pci->device[slot];
-		pci->device[slot] = NULL;
+		dev = rcu_dereference_protected(pci->device[slot], true);
+		RCU_INIT_POINTER(pci->device[slot], NULL);
 		if (dev)
 			dev->ops->destroy(dev);
 	}

@@ -6,6 +6,7 @@
 #ifndef LODGE_DEV_PCI_H
 #define LODGE_DEV_PCI_H
 
+#include <linux/compiler.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -32,9 +33,9 @@ struct lodge_pci_device;
  * @write: likewise
  * @before_read: configuration space from @reg on is about to be read; may be NULL
  * @after_write: it has been written; may be NULL
- * @destroy: frees the device; no guest runs any more; may sleep
+ * @destroy: frees the device; no guest reaches it any more; may sleep
  *
- * All but @destroy are called with no lock held, interrupts off or on.
+ * All but @destroy are called in an RCU read section, with no lock held, interrupts off or on.
  */
 struct lodge_pci_ops {
 	u64 (*read)(struct lodge_pci_device *dev, u32 offset, u8 width);
@@ -76,6 +77,7 @@ struct lodge_pci_id {
  * @master: it may write to memory and send messages; likewise
  * @intx: it has an interrupt [L]
  * @asserted: it is one of those that assert its line [L]
+ * @gone: it has been taken off the bus: it has no BAR, line or message any more [L]
  * @config: configuration space [L]
  * @mask: bits of it that the guest can change [I]
  * @msix: messages; has a lock of its own
@@ -94,6 +96,7 @@ struct lodge_pci_device {
 	bool master;
 	bool intx;
 	bool asserted;
+	bool gone;
 	u8 config[LODGE_PCI_CONFIG];
 	u8 mask[LODGE_PCI_CONFIG];
 	struct lodge_msix msix;
@@ -108,7 +111,7 @@ struct lodge_pci_device {
  * @address: port 0xcf8
  * @asserted: devices that assert each line [L]
  * @hint: device that was accessed last
- * @device: by number [I]
+ * @device: by number; read under RCU, changed by one at a time, who sees to that itself
  * @bridge: device 0
  *
  * [I] constant once the guest runs, [L] @lock.
@@ -120,7 +123,7 @@ struct lodge_pci {
 	u32 address;
 	u8 asserted[LODGE_PCI_LINES];
 	u8 hint;
-	struct lodge_pci_device *device[LODGE_PCI_SLOTS];
+	struct lodge_pci_device __rcu *device[LODGE_PCI_SLOTS];
 	struct lodge_pci_device bridge;
 };
 
@@ -134,8 +137,10 @@ void lodge_pci_init(struct lodge_pci_device *dev, const struct lodge_pci_ops *op
 u8 lodge_pci_add_capability(struct lodge_pci_device *dev, u8 id, const void *body, u8 len);
 void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, unsigned int nr,
 			u32 table, u32 pending);
+bool lodge_pci_has(const struct lodge_pci *pci, unsigned int slot);
 int lodge_pci_free_slot(const struct lodge_pci *pci);
 int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned int slot);
+void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot);
 
 /* for devices */
 void lodge_pci_set_intx(struct lodge_pci_device *dev, bool level);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How a guest ends and resets itself, and what else ACPI wants of hardware: PM1
- * registers with the power button, the PM timer, the ports that reset a PC, and
- * pvpanic.
+ * registers with the power button, the PM timer, general-purpose events, the ports
+ * that reset a PC, and pvpanic.
  *
  * Source: ACPI 6.4, 4.8.3 (fixed hardware registers); PCI: Intel ICH9 data sheet,
  * 13.7.5 (0xcf9) and 13.7.2 (0x92).
@@ -18,6 +18,7 @@
 #include "pm.h"
 
 #define PM_BYTES	12
+#define GPE_BYTES	4
 #define PM_TIMER	8	/* offset */
 #define PM_TIMER_HZ	3579545
 
@@ -69,7 +70,7 @@ static void update(struct lodge_pm *pm, u64 now)
 		pm->carries = carries;
 		pm->status |= PM1_TIMER;
 	}
-	line = pm->status & pm->enable;
+	line = (pm->status & pm->enable) | (pm->gpe_status & pm->gpe_enable);
 	if (line != pm->line) {
 		pm->line = line;
 		lodge_route_set_gsi(pm->irq, LODGE_PM_SCI, line);
@@ -163,6 +164,57 @@ void lodge_pm_press_button(struct lodge_pm *pm)
 
 	raw_spin_lock_irqsave(&pm->lock, flags);
 	pm->status |= PM1_BUTTON;
+	update(pm, ktime_get_ns());
+	raw_spin_unlock_irqrestore(&pm->lock, flags);
+}
+
+/* ---- general-purpose events, ACPI 6.4, 4.8.4.1 --------------------------- */
+
+static u64 gpe_read(void *dev, u32 offset, u8 width)
+{
+	struct lodge_pm *pm = dev;
+	unsigned long flags;
+	u32 registers;
+
+	raw_spin_lock_irqsave(&pm->lock, flags);
+	registers = pm->gpe_status | (u32)pm->gpe_enable << 16;
+	raw_spin_unlock_irqrestore(&pm->lock, flags);
+	return registers >> 8 * offset;
+}
+
+static enum lodge_bus_end gpe_write(void *dev, u32 offset, u8 width, u64 value)
+{
+	struct lodge_pm *pm = dev;
+	u64 mask = GENMASK_ULL(8 * width - 1, 0) << 8 * offset;
+	unsigned long flags;
+
+	value = (value << 8 * offset) & mask;
+	raw_spin_lock_irqsave(&pm->lock, flags);
+	pm->gpe_status &= ~value;
+	set_bits(&pm->gpe_enable, value >> 16, mask >> 16);
+	update(pm, ktime_get_ns());
+	raw_spin_unlock_irqrestore(&pm->lock, flags);
+	return LODGE_BUS_DONE;
+}
+
+static const struct lodge_bus_ops gpe_ops = {
+	.read = gpe_read,
+	.write = gpe_write,
+};
+
+/**
+ * lodge_pm_raise - a general-purpose event
+ * @pm: of a VM
+ * @gpe: its number, below 16
+ *
+ * Any context but NMI.
+ */
+void lodge_pm_raise(struct lodge_pm *pm, unsigned int gpe)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pm->lock, flags);
+	pm->gpe_status |= BIT(gpe);
 	update(pm, ktime_get_ns());
 	raw_spin_unlock_irqrestore(&pm->lock, flags);
 }
@@ -294,6 +346,7 @@ int lodge_pm_attach(struct lodge_pm *pm, struct lodge_bus *ports, struct lodge_i
 {
 	const struct lodge_bus_range ranges[] = {
 		{ LODGE_PM_BASE, PM_BYTES, &acpi_ops, pm },
+		{ LODGE_PM_GPE, GPE_BYTES, &gpe_ops, pm },
 		{ LODGE_PM_RESET, 1, &reset_ops, pm },
 		{ PORT92, 1, &port92_ops, pm },
 		{ I8042_DATA, 1, &i8042_data_ops, pm },

@@ -12,6 +12,7 @@ struct lodge_irq;
 #define LODGE_PM_BASE		0x600	/* ACPI: PM1a events; control and timer follow */
 #define LODGE_PM_CONTROL	(LODGE_PM_BASE + 4)
 #define LODGE_PM_TIMER		(LODGE_PM_BASE + 8)
+#define LODGE_PM_GPE		(LODGE_PM_BASE + 12)	/* status and enable, 16 events */
 #define LODGE_PM_RESET		0xcf9	/* reset register; a value with bit 2 resets */
 #define LODGE_PM_SCI		9	/* level */
 #define LODGE_PM_S5		5	/* SLP_TYP of S5 */
@@ -24,6 +25,8 @@ struct lodge_irq;
  * @status: PM1 status
  * @enable: PM1 enable
  * @control: PM1 control
+ * @gpe_status: general-purpose events
+ * @gpe_enable: likewise
  * @line: level of the SCI
  * @reset: port 0xcf9
  * @port92: port 0x92
@@ -41,6 +44,8 @@ struct lodge_pm {
 	u16 status;
 	u16 enable;
 	u16 control;
+	u16 gpe_status;
+	u16 gpe_enable;
 	bool line;
 	u8 reset;
 	u8 port92;
@@ -54,5 +59,6 @@ struct lodge_pm {
 int lodge_pm_attach(struct lodge_pm *pm, struct lodge_bus *ports, struct lodge_irq *irq);
 void lodge_pm_detach(struct lodge_pm *pm);
 void lodge_pm_press_button(struct lodge_pm *pm);
+void lodge_pm_raise(struct lodge_pm *pm, unsigned int gpe);
 
 #endif /* LODGE_DEV_PM_H */

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LODGE_VM_ADD_DEVICE: the kinds of virtio devices there are, and what can be asked of each.
+ * The virtio devices of a VM: the kinds there are, what can be asked of each, how they come
+ * and go.
  */
+#include <linux/cgroup.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/kernel.h>
 #include <linux/lodge.h>
 #include <linux/nospec.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "../dev/pci.h"
@@ -175,7 +179,7 @@ static int choose_slot(const struct lodge_virtio_set *set, u32 wanted)
 		return set->pci ? lodge_pci_free_slot(set->pci) :
 				  lodge_virtio_mmio_free(&set->mmio);
 	wanted = array_index_nospec(wanted, LODGE_PCI_SLOTS);
-	taken = set->pci ? !!set->pci->device[wanted] : !!set->mmio.device[wanted];
+	taken = set->pci ? lodge_pci_has(set->pci, wanted) : !!set->mmio.device[wanted];
 	return taken ? -EEXIST : wanted;
 }
 
@@ -193,10 +197,9 @@ static int put_on_bus(struct lodge_virtio_set *set, struct lodge_virtio *dev, un
 		lodge_virtio_destroy(dev);
 		return err;
 	}
-	/* complete before it is found; pairs with lodge_virtio_only() */
-	smp_store_release(&set->device[slot], dev);
+	set->device[slot] = dev;
 	if (only) {
-		/* likewise */
+		/* complete before it is found; pairs with lodge_virtio_only() */
 		smp_store_release(only, dev);
 	}
 	return slot;
@@ -217,19 +220,35 @@ static struct lodge_virtio **place_of(struct lodge_virtio_set *set, u32 id)
 	}
 }
 
+/* Its worker was made by who adds it, but works for the owner */
+static struct lodge_virtio *hand_over(struct lodge_virtio *dev, struct task_struct *owner)
+{
+	int err;
+
+	if (IS_ERR(dev) || same_thread_group(owner, current))
+		return dev;
+	set_user_nice(dev->worker, task_nice(owner));
+	err = cgroup_attach_task_all(owner, dev->worker);
+	if (!err)
+		return dev;
+	lodge_virtio_destroy(dev);
+	return ERR_PTR(err);
+}
+
 /**
  * lodge_virtio_add - give a VM a new device
- * @set: of a VM that has no vCPU yet; the caller lets nobody else in
- * @mem: its memory, that of the calling process
+ * @set: of a VM, with lodge_virtio_set.lock held for writing; without PCI it has no vCPU yet
+ * @mem: its memory
  * @vm: its name, may be empty
- * @arg: checked here
+ * @arg: checked here; lodge_add_device.fd is the calling process's
+ * @owner: the VM's process
  *
  * Return: the device number, -EINVAL, -ENOMEM, -ENOSPC if all numbers are taken, -EEXIST if
  * this one is or there is one already of a kind that there is one of, -EBADF, or what the kind
  * of device finds wrong.
  */
 int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const char *vm,
-		     const struct lodge_add_device *arg)
+		     const struct lodge_add_device *arg, struct task_struct *owner)
 {
 	const struct kind *kind = find_kind(arg->id);
 	struct lodge_virtio **only = place_of(set, arg->id);
@@ -245,5 +264,103 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
 	if (only && *only)
 		return -EEXIST;
 	snprintf(name, sizeof(name), "%s/%s%d", *vm ? vm : "lodge", kind->name, slot);
-	return put_on_bus(set, kind->create(mem, name, arg), slot, only);
+	slot = put_on_bus(set, hand_over(kind->create(mem, name, arg), owner), slot, only);
+	if (slot > 0) {
+		set->given[slot] = *arg;
+		set->given[slot].slot = slot;
+	}
+	return slot;
+}
+
+/* The file may do what its opener could; who is somebody else is not given that */
+static bool may_have(const struct file *file)
+{
+	const struct cred *opener = file->f_cred;
+
+	return uid_eq(opener->euid, current_euid()) && opener->user_ns == current_user_ns();
+}
+
+/* Return: 0 or -EPERM, with no reference on any */
+static int get_files(struct lodge_virtio *dev, struct file **files)
+{
+	struct file *file;
+	unsigned int n;
+
+	for (n = 0; dev->ops->file && n < LODGE_MAX_PAIRS; n++) {
+		file = dev->ops->file(dev, n);
+		if (!file)
+			break;
+		if (!may_have(file))
+			goto err_put;
+		files[n] = get_file(file);
+	}
+	return 0;
+
+err_put:
+	while (n--)
+		fput(files[n]);
+	return -EPERM;
+}
+
+/**
+ * lodge_virtio_recall - LODGE_VM_GET_DEVICE, but for the descriptors
+ * @set: of the calling process's VM
+ * @arg: in: @slot; out: what the device was asked for by, without descriptors
+ * @files: gets what is behind it, LODGE_MAX_PAIRS at most, with a reference each, NULL behind them
+ *
+ * Return: the device number, -ENODEV, -EPERM, -EINTR.
+ */
+int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *arg,
+			struct file **files)
+{
+	u32 size = arg->size, slot = arg->slot;
+	struct lodge_virtio *dev;
+	int ret = -ENODEV;
+
+	memset(files, 0, LODGE_MAX_PAIRS * sizeof(*files));
+	if (down_read_killable(&set->lock))
+		return -EINTR;
+	dev = lodge_virtio_at(set, slot);
+	if (dev)
+		ret = get_files(dev, files);
+	if (!ret) {
+		*arg = set->given[array_index_nospec(slot, LODGE_PCI_SLOTS)];
+		arg->size = size;
+		arg->fd = -1;
+		memset(arg->fds, 0, sizeof(arg->fds));
+		ret = slot;
+	}
+	up_read(&set->lock);
+	return ret;
+}
+
+/**
+ * lodge_virtio_can_go - whether a device may be removed while the VM lives
+ * @dev: the device
+ *
+ * Return: false if it is of a kind that others have open.
+ */
+bool lodge_virtio_can_go(const struct lodge_virtio *dev)
+{
+	return dev->ops->id == LODGE_DEVICE_NET || dev->ops->id == LODGE_DEVICE_BLOCK;
+}
+
+/**
+ * lodge_virtio_remove - take a device from a VM and destroy it
+ * @set: of a VM with PCI, with lodge_virtio_set.lock held for writing
+ * @slot: PCI device number, below LODGE_PCI_SLOTS
+ *
+ * Waits for what is under way in it.
+ *
+ * Return: false if there is none that can go.
+ */
+bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot)
+{
+	struct lodge_virtio *dev = lodge_virtio_at(set, slot);
+
+	if (!dev || !lodge_virtio_can_go(dev))
+		return false;
+	set->device[slot] = NULL;
+	lodge_pci_remove(set->pci, slot);
+	return true;
 }

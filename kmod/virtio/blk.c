@@ -404,6 +404,11 @@ static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
 	lodge_limit_look(&blk->limit, view);
 }
 
+static struct file *file_of(struct lodge_virtio *dev, unsigned int n)
+{
+	return n ? NULL : blk_of(dev)->file;
+}
+
 static void fill_config(struct lodge_blk *blk, unsigned int queues)
 {
 	struct virtio_blk_config *c = &blk->config;
@@ -465,6 +470,7 @@ static const struct lodge_virtio_ops blk_ops = {
 	.kick = kick,
 	.read_config = read_config,
 	.look = look,
+	.file = file_of,
 	.destroy = destroy,
 };
 

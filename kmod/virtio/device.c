@@ -676,7 +676,7 @@ static int start_worker(struct lodge_virtio *dev, const char *name)
  * lodge_virtio_init - a device, reset, with its worker
  * @dev: zeroed
  * @ops: what kind
- * @mem: the VM's memory, that of the calling process
+ * @mem: the VM's memory
  * @nr_queues: LODGE_VIRTIO_QUEUES at most
  * @size: most descriptors of each, LODGE_VQ_MAX_SIZE at most
  * @name: of the worker
@@ -700,7 +700,7 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
 	for (i = 0; i < nr_queues; i++)
 		dev->queue[i].max = size;
 	reset_registers(dev);
-	dev->mm = current->mm;
+	dev->mm = mem->mmu.mm;
 	mmgrab(dev->mm);
 	err = start_worker(dev, name);
 	if (err)
@@ -710,7 +710,7 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
 
 /**
  * lodge_virtio_destroy - stop a device and have it freed
- * @dev: lodge_virtio_init() has succeeded; no guest runs any more; may sleep
+ * @dev: lodge_virtio_init() has succeeded; no guest reaches it any more; may sleep
  */
 void lodge_virtio_destroy(struct lodge_virtio *dev)
 {

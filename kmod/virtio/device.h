@@ -104,6 +104,7 @@ struct lodge_virtio_view {
  * @read_config: configuration space; interrupts off, lodge_virtio.lock held
  * @write_config: likewise; NULL if the driver cannot write there
  * @look: adds what only this kind knows; not the worker calls, may sleep; NULL if that is nothing
+ * @file: the @n-th of what is behind it, which has no reference, or NULL; NULL if that is nothing
  * @destroy: frees the device that embeds the struct lodge_virtio; stopped before
  *
  * While one queue is reset or enabled again all of them are stopped, and started after.
@@ -119,6 +120,7 @@ struct lodge_virtio_ops {
 	void (*read_config)(struct lodge_virtio *dev, u32 offset, void *buf, u32 len);
 	void (*write_config)(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len);
 	void (*look)(struct lodge_virtio *dev, struct lodge_virtio_view *view);
+	struct file *(*file)(struct lodge_virtio *dev, unsigned int n);
 	void (*destroy)(struct lodge_virtio *dev);
 };
 

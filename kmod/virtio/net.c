@@ -182,6 +182,13 @@ static void stop(struct lodge_virtio *dev)
 		lodge_net_set_mac(net, net->mac);
 }
 
+static struct file *file_of(struct lodge_virtio *dev, unsigned int n)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	return n < net->nr_pairs ? net->pair[n].file : NULL;
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 static void destroy(struct lodge_virtio *dev)
@@ -206,6 +213,7 @@ static const struct lodge_virtio_ops net_ops = {
 	.kick = kick,
 	.read_config = read_config,
 	.look = look,
+	.file = file_of,
 	.destroy = destroy,
 };
 

@@ -465,7 +465,7 @@ static void add_capabilities(struct virtio_pci *vp)
 
 /**
  * lodge_virtio_pci_add - put a virtio device on a PCI bus
- * @pci: of a VM that has no vCPU yet; it destroys the device in the end
+ * @pci: it destroys the device in the end
  * @dev: the device; the caller's still after a failure
  * @slot: as for lodge_pci_add()
  *

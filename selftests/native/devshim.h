@@ -24,6 +24,16 @@
 
 #define __rcu
 
+/* Nobody else is there */
+#define rcu_read_lock()			do { } while (0)
+#define rcu_read_unlock()		do { } while (0)
+#define rcu_dereference(p)		(p)
+#define rcu_dereference_protected(p, c)	(p)
+#define rcu_access_pointer(p)		(p)
+#define rcu_assign_pointer(p, v)	((p) = (v))
+#define RCU_INIT_POINTER(p, v)		((p) = (v))
+#define synchronize_rcu()		do { } while (0)
+
 #define NSEC_PER_SEC		1000000000L
 #define ERESTARTSYS		512
 

@@ -53,7 +53,7 @@ section == "attribute-sets:" && /^        name:/ {
 		     "LODGE_A_" upper(set) "_" upper(attr), nr)
 }
 section == "attribute-sets:" && /^        type:/ { type[set, attr] = $2 }
-section == "attribute-sets:" && /^          (min|max|max-len):/ {
+section == "attribute-sets:" && /^          (min|max|max-len|exact-len):/ {
 	check[set, attr] = check[set, attr] ":" substr($1, 1, length($1) - 1) "=" $2
 }
 

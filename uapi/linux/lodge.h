@@ -161,6 +161,7 @@ struct lodge_create_vm {
 #define LODGE_VM_IOEVENTFD	LODGE_IOC(0x18)
 #define LODGE_VM_IRQFD		LODGE_IOC(0x19)
 #define LODGE_VM_VSOCK		LODGE_IOC(0x1a)
+#define LODGE_VM_GET_DEVICE	LODGE_IOC(0x1b)
 #define LODGE_VM_ADD_FILE	LODGE_IOC(0x1e)
 #define LODGE_VM_END		LODGE_IOC(0x1f)
 

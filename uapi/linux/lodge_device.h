@@ -36,7 +36,7 @@
 #define LODGE_MAX_PAIRS		8	/* of a network device: a queue each way */
 
 /**
- * struct lodge_add_device - LODGE_VM_ADD_DEVICE; returns the device number
+ * struct lodge_add_device - LODGE_VM_ADD_DEVICE, LODGE_VM_GET_DEVICE; returns the device number
  * @size: sizeof(struct lodge_add_device)
  * @id: LODGE_DEVICE_*
  * @flags: LODGE_DEVICE_*, those of this kind
@@ -58,6 +58,11 @@
  * With LODGE_VM_MACHINE only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
  * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
  * may be closed after the call.
+ *
+ * LODGE_VM_GET_DEVICE takes @size and @slot, tells what LODGE_VM_ADD_DEVICE, or a netlink message,
+ * was given for this device, and has @fd and @fds new descriptors of the same open files: for a
+ * process that makes the VM anew.  ENODEV if there is no such device, EPERM if somebody else opened
+ * the file.
  */
 struct lodge_add_device {
 	__u32 size;

@@ -34,6 +34,8 @@ enum lodge_cmd {
 	LODGE_CMD_BALLOON_SET,		/* what the guest is asked to do without */
 	LODGE_CMD_DEVICE_GET,		/* a virtio device, or all of a VM (dump) */
 	LODGE_CMD_DEVICE_SET,		/* its size, cable or limits */
+	LODGE_CMD_DEVICE_NEW,		/* give a VM a disk or NIC; answers with it */
+	LODGE_CMD_DEVICE_DELETE,	/* have the guest give one back */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -62,6 +64,8 @@ enum lodge_event_kind {
 	LODGE_VM_EVENT_RESUMED,
 	LODGE_VM_EVENT_ENDED,		/* with reason and status */
 	LODGE_VM_EVENT_DELETED,		/* its number may be used again */
+	LODGE_VM_EVENT_ATTACHED,	/* it has been given a device */
+	LODGE_VM_EVENT_DETACHED,	/* a device is gone, and what was behind it let go */
 };
 
 enum lodge_vcpu_state {
@@ -216,6 +220,8 @@ enum {
 	LODGE_A_DEVICE_MAX_REQUESTS,	/* a second; 0: no limit; NIC: in each direction */
 	LODGE_A_DEVICE_MAX_BYTES,	/* likewise */
 	LODGE_A_DEVICE_PAD,
+	LODGE_A_DEVICE_FD,		/* new: what is behind it, open in the calling process */
+	LODGE_A_DEVICE_FORCE,		/* flag, delete: the guest is not asked */
 
 	__LODGE_A_DEVICE_MAX,
 	LODGE_A_DEVICE_MAX = (__LODGE_A_DEVICE_MAX - 1)
@@ -232,6 +238,7 @@ enum {
 	LODGE_A_EVENT_RESTARTS,		/* flag, likewise */
 	LODGE_A_EVENT_TIME,		/* ns since 1970 */
 	LODGE_A_EVENT_PAD,
+	LODGE_A_EVENT_SLOT,		/* of the device, with LODGE_VM_EVENT_ATTACHED, _DETACHED */
 
 	__LODGE_A_EVENT_MAX,
 	LODGE_A_EVENT_MAX = (__LODGE_A_EVENT_MAX - 1)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that come and go while the VM runs.
+ *
+ * A device goes when the guest ejects it, or by force; a work item removes it, for the
+ * guest's write to the eject register may be made in a VMX window.
+ */
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/rwsem.h>
+#include <linux/sched/task.h>
+#include <linux/workqueue.h>
+
+#include "plug.h"
+#include "registry.h"
+#include "virtio/add.h"
+#include "vm.h"
+
+static bool has_bus(const struct lodge_vm *vm)
+{
+	return vm->flags & LODGE_VM_PCI;
+}
+
+static void remove_one(struct lodge_vm *vm, unsigned int slot)
+{
+	struct lodge_machine *m = vm->machine;
+	bool removed;
+
+	down_write(&m->virtio.lock);
+	lodge_hotplug_forget(&m->hotplug, slot);
+	removed = lodge_virtio_remove(&m->virtio, slot);
+	up_write(&m->virtio.lock);
+	if (!removed)
+		return;
+	/* who hears that it has gone finds its file unlocked */
+	flush_delayed_fput();
+	lodge_registry_tell_device(vm, LODGE_VM_EVENT_DETACHED, slot);
+}
+
+static void removal(struct work_struct *work)
+{
+	struct lodge_vm *vm = container_of(work, struct lodge_vm, removal);
+	unsigned long slots;
+	unsigned int slot;
+
+	do {
+		slots = lodge_hotplug_take(&vm->machine->hotplug);
+		for_each_set_bit(slot, &slots, LODGE_PCI_SLOTS)
+			remove_one(vm, slot);
+	} while (slots);
+}
+
+static void ejected(void *owner)
+{
+	struct lodge_vm *vm = owner;
+
+	schedule_work(&vm->removal);
+}
+
+/**
+ * lodge_plug_init - let devices come and go
+ * @vm: complete, has no vCPU yet
+ */
+void lodge_plug_init(struct lodge_vm *vm)
+{
+	if (!has_bus(vm))
+		return;
+	INIT_WORK(&vm->removal, removal);
+	vm->machine->hotplug.owner = vm;
+	vm->machine->hotplug.eject = ejected;
+}
+
+/**
+ * lodge_plug_stop - mirror of lodge_plug_init()
+ * @vm: that nobody has a reference on any more; may sleep
+ */
+void lodge_plug_stop(struct lodge_vm *vm)
+{
+	if (has_bus(vm))
+		cancel_work_sync(&vm->removal);
+}
+
+/**
+ * lodge_plug_add - give a VM a device, whether it runs or not
+ * @vm: with a reference; the caller may be of another process
+ * @arg: checked by lodge_virtio_add()
+ *
+ * Return: the device number, -ENODEV if the VM has no PCI bus, -ESRCH if its process has gone,
+ * -EINTR, or what lodge_virtio_add() returned.
+ */
+int lodge_plug_add(struct lodge_vm *vm, const struct lodge_add_device *arg)
+{
+	struct task_struct *owner;
+	int slot = -EINTR;
+
+	if (!has_bus(vm))
+		return -ENODEV;
+	owner = lodge_registry_owner(vm);
+	if (!owner)
+		return -ESRCH;
+	if (down_write_killable(&vm->machine->virtio.lock))
+		goto out;
+	slot = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg, owner);
+	if (slot > 0)
+		lodge_hotplug_tell(&vm->machine->hotplug, slot);
+	up_write(&vm->machine->virtio.lock);
+	if (slot > 0)
+		lodge_registry_tell_device(vm, LODGE_VM_EVENT_ATTACHED, slot);
+out:
+	put_task_struct(owner);
+	return slot;
+}
+
+/**
+ * lodge_plug_remove - take a device from a VM
+ * @vm: with a reference, and with lodge_virtio_set.lock held for reading
+ * @slot: number of a device that it has
+ * @force: do not ask the guest
+ *
+ * It is gone later, when the guest has ejected it and what was under way is done;
+ * LODGE_VM_EVENT_DETACHED tells.
+ *
+ * Return: 0, -ENODEV if the VM has no PCI bus, -EOPNOTSUPP if the device is of a kind that stays.
+ */
+int lodge_plug_remove(struct lodge_vm *vm, unsigned int slot, bool force)
+{
+	if (!has_bus(vm))
+		return -ENODEV;
+	if (!lodge_virtio_can_go(lodge_virtio_at(&vm->machine->virtio, slot)))
+		return -EOPNOTSUPP;
+	if (force)
+		lodge_hotplug_force(&vm->machine->hotplug, slot);
+	else
+		lodge_hotplug_ask(&vm->machine->hotplug, slot);
+	return 0;
+}
