@@ -19,6 +19,10 @@
 #define MCFG_SIZE	60
 #define MAX_TABLES	8	/* that the roots list */
 
+/* To devices (table 5.173) */
+#define NOTIFY_DEVICE_CHECK	1
+#define NOTIFY_EJECT_REQUEST	3
+
 /* FADT.Flags (table 5.10) */
 #define FADT_WBINVD		(1u << 0)
 #define FADT_PROC_C1		(1u << 2)
@@ -166,6 +170,89 @@ static void put_pci_routing(struct aml *a)
 	aml_end(a);
 }
 
+/* What kmod/dev/hotplug.c says of slots, bit n of device n */
+static void put_hotplug_registers(struct aml *a)
+{
+	aml_region(a, "HPR", ACPI_HOTPLUG_PORT, ACPI_HOTPLUG_PORTS);
+	aml_fields(a, "HPR");
+	aml_field(a, "CAME");
+	aml_field(a, "WANT");
+	aml_field(a, "EJCT");
+	aml_end(a);
+}
+
+static const char *slot_name(unsigned int slot, char *name)
+{
+	snprintf(name, 5, "S%03u", slot % ACPI_PCI_DEVICES);
+	return name;
+}
+
+/* A device that can be ejected (6.3.3) */
+static void put_slots(struct aml *a)
+{
+	unsigned int i;
+	char name[5];
+
+	for (i = 1; i < ACPI_PCI_DEVICES; i++) {
+		aml_device(a, slot_name(i, name));
+		aml_name(a, "_ADR");
+		aml_integer(a, i << 16);
+		aml_name(a, "_SUN");
+		aml_integer(a, i);
+		aml_method(a, "_EJ0", 1, false);
+		aml_store(a);
+		aml_integer(a, 1u << i);
+		aml_term(a, "EJCT");
+		aml_end(a);
+		aml_end(a);
+	}
+}
+
+/* What one register says, is taken from there and told */
+static void put_notification(struct aml *a, const char *reg, unsigned int code)
+{
+	aml_store(a);
+	aml_term(a, reg);
+	aml_local(a, 0);
+	aml_store(a);
+	aml_local(a, 0);
+	aml_term(a, reg);
+	aml_term(a, "HPN");
+	aml_local(a, 0);
+	aml_integer(a, code);
+}
+
+/* HPN notifies the slots in a mask (5.6.6); HPE is called when there is something to tell */
+static void put_notifications(struct aml *a)
+{
+	unsigned int i;
+	char name[5];
+
+	aml_method(a, "HPN", 2, false);
+	for (i = 1; i < ACPI_PCI_DEVICES; i++) {
+		aml_if(a);
+		aml_masked(a, 0, 1u << i);
+		aml_notify(a, slot_name(i, name));
+		aml_arg(a, 1);
+		aml_end(a);
+	}
+	aml_end(a);
+	aml_method(a, "HPE", 0, true);
+	put_notification(a, "CAME", NOTIFY_DEVICE_CHECK);
+	put_notification(a, "WANT", NOTIFY_EJECT_REQUEST);
+	aml_end(a);
+}
+
+/* General-purpose event 1, an edge (5.6.4.1) */
+static void put_event(struct aml *a)
+{
+	aml_scope(a, "\\_GPE");
+	aml_method(a, "_E01", 0, false);
+	aml_term(a, "\\_SB.PCI0.HPE");
+	aml_end(a);
+	aml_end(a);
+}
+
 static void put_pci(struct aml *a)
 {
 	aml_device(a, "PCI0");
@@ -186,6 +273,9 @@ static void put_pci(struct aml *a)
 	aml_memory_window(a, ACPI_PCI_MEMORY, ACPI_PCI_MEMORY_SIZE);
 	aml_end(a);
 	put_pci_routing(a);
+	put_hotplug_registers(a);
+	put_slots(a);
+	put_notifications(a);
 	aml_end(a);
 }
 
@@ -273,6 +363,8 @@ static uint32_t put_dsdt(struct tables *t, const struct acpi_machine *machine)
 		put_virtio(&a, machine->virtio);
 	}
 	aml_end(&a);
+	if (machine->pci)
+		put_event(&a);
 	put_sleep_state(&a, "\\_S5", ACPI_S5_TYPE);
 	if (a.overflow) {
 		t->overflow = true;
@@ -371,7 +463,7 @@ static void put_gas(uint8_t *p, uint16_t port, uint8_t bits, uint8_t access)
 	put(p + 4, port, 8);
 }
 
-static void put_fadt(struct tables *t, uint32_t facs, uint32_t dsdt)
+static void put_fadt(struct tables *t, uint32_t facs, uint32_t dsdt, bool events)
 {
 	uint8_t *p = take(t, FADT_SIZE, 16);
 
@@ -400,6 +492,11 @@ static void put_fadt(struct tables *t, uint32_t facs, uint32_t dsdt)
 	put_gas(p + 148, ACPI_PM1_EVENT, 32, 2);
 	put_gas(p + 172, ACPI_PM1_CONTROL, 16, 2);
 	put_gas(p + 208, ACPI_PM_TIMER, 32, 3);
+	if (events) {
+		put(p + 80, ACPI_GPE, 4);
+		p[92] = ACPI_GPE_BYTES;
+		put_gas(p + 220, ACPI_GPE, 8 * ACPI_GPE_BYTES, 1);
+	}
 	memcpy(p + 268, "LODGE", 5);	/* hypervisor vendor */
 	finish(p, "FACP", 6, FADT_SIZE);
 	list(t, p);
@@ -456,7 +553,7 @@ size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, const struct acpi_ma
 		return 0;
 	facs = put_facs(&t);
 	dsdt = put_dsdt(&t, machine);
-	put_fadt(&t, facs, dsdt);
+	put_fadt(&t, facs, dsdt, machine->pci);
 	put_madt(&t, machine->cpus);
 	if (machine->pci)
 		put_mcfg(&t);

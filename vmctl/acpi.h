@@ -16,6 +16,10 @@
 #define ACPI_PM1_EVENT		0x600
 #define ACPI_PM1_CONTROL	0x604
 #define ACPI_PM_TIMER		0x608
+#define ACPI_GPE		0x60c		/* status and enable of 16 events */
+#define ACPI_GPE_BYTES		4
+#define ACPI_HOTPLUG_PORT	0x620
+#define ACPI_HOTPLUG_PORTS	12
 #define ACPI_RESET_PORT		0xcf9
 #define ACPI_RESET_VALUE	6
 #define ACPI_S5_TYPE		5

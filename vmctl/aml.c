@@ -16,8 +16,23 @@
 #define OP_SCOPE	0x10
 #define OP_BUFFER	0x11
 #define OP_PACKAGE	0x12
+#define OP_METHOD	0x14
+#define OP_DUAL_NAME	0x2e
+#define OP_MULTI_NAME	0x2f
 #define OP_EXT		0x5b
+#define OP_EXT_REGION	0x80
+#define OP_EXT_FIELD	0x81
 #define OP_EXT_DEVICE	0x82
+#define OP_LOCAL0	0x60
+#define OP_ARG0		0x68
+#define OP_STORE	0x70
+#define OP_AND		0x7b
+#define OP_NOTIFY	0x86
+#define OP_IF		0xa0
+
+#define METHOD_SERIALIZED	0x08
+#define REGION_PORTS	1
+#define FIELD_DWORDS	3	/* accesses */
 
 /* Small resource descriptors (6.4.2) */
 #define RES_IRQ		0x22
@@ -80,17 +95,29 @@ void aml_init(struct aml *a, void *buf, size_t room)
 	*a = (struct aml){ .buf = buf, .room = room };
 }
 
-/* A path of one name: padded with '_' to four characters */
+/* Each part of a path is padded with '_' to four characters (20.2.2) */
 static void put_name(struct aml *a, const char *name)
 {
+	unsigned int parts = 1;
+	const char *p;
 	size_t len;
 
 	if (*name == '\\')
 		put8(a, *name++);
-	len = strlen(name);
-	assert(len <= 4);
-	put(a, name, len);
-	put(a, "____", 4 - len);
+	for (p = name; *p; p++)
+		parts += *p == '.';
+	if (parts == 2)
+		put8(a, OP_DUAL_NAME);
+	if (parts > 2) {
+		put8(a, OP_MULTI_NAME);
+		put8(a, parts);
+	}
+	for (; parts--; name += len + 1) {
+		len = strcspn(name, ".");
+		assert(len <= 4);
+		put(a, name, len);
+		put(a, "____", 4 - len);
+	}
 }
 
 static void begin(struct aml *a, bool buffer)
@@ -120,6 +147,29 @@ void aml_package(struct aml *a, uint8_t elements)
 	put8(a, OP_PACKAGE);
 	begin(a, false);
 	put8(a, elements);
+}
+
+void aml_method(struct aml *a, const char *name, unsigned int args, bool serialized)
+{
+	put8(a, OP_METHOD);
+	begin(a, false);
+	put_name(a, name);
+	put8(a, args | (serialized ? METHOD_SERIALIZED : 0));
+}
+
+void aml_if(struct aml *a)
+{
+	put8(a, OP_IF);
+	begin(a, false);
+}
+
+void aml_fields(struct aml *a, const char *region)
+{
+	put8(a, OP_EXT);
+	put8(a, OP_EXT_FIELD);
+	begin(a, false);
+	put_name(a, region);
+	put8(a, FIELD_DWORDS);
 }
 
 /* A Buffer() with a resource template; aml_end() adds the end tag */
@@ -192,6 +242,56 @@ void aml_string(struct aml *a, const char *s)
 {
 	put8(a, OP_STRING);
 	put(a, s, strlen(s) + 1);
+}
+
+void aml_region(struct aml *a, const char *name, uint16_t port, uint8_t ports)
+{
+	put8(a, OP_EXT);
+	put8(a, OP_EXT_REGION);
+	put_name(a, name);
+	put8(a, REGION_PORTS);
+	aml_integer(a, port);
+	aml_integer(a, ports);
+}
+
+void aml_field(struct aml *a, const char *name)
+{
+	put_name(a, name);
+	put8(a, 32);		/* bits, as a PkgLength of one byte */
+}
+
+void aml_term(struct aml *a, const char *name)
+{
+	put_name(a, name);
+}
+
+void aml_local(struct aml *a, unsigned int n)
+{
+	put8(a, OP_LOCAL0 + n);
+}
+
+void aml_arg(struct aml *a, unsigned int n)
+{
+	put8(a, OP_ARG0 + n);
+}
+
+void aml_store(struct aml *a)
+{
+	put8(a, OP_STORE);
+}
+
+void aml_masked(struct aml *a, unsigned int n, uint32_t mask)
+{
+	put8(a, OP_AND);
+	aml_arg(a, n);
+	aml_integer(a, mask);
+	put8(a, OP_ZERO);	/* stored nowhere */
+}
+
+void aml_notify(struct aml *a, const char *name)
+{
+	put8(a, OP_NOTIFY);
+	put_name(a, name);
 }
 
 static unsigned int hex_digit(char c)

@@ -36,11 +36,14 @@ struct aml {
 
 void aml_init(struct aml *a, void *buf, size_t room);
 
-/* Blocks; @name has four characters at most, or is "\\_SB" */
+/* Blocks; a @name has four characters at most, or is a path as "\\_SB.PCI0" */
 void aml_scope(struct aml *a, const char *name);
 void aml_device(struct aml *a, const char *name);
 void aml_package(struct aml *a, uint8_t elements);
 void aml_resources(struct aml *a);
+void aml_method(struct aml *a, const char *name, unsigned int args, bool serialized);
+void aml_if(struct aml *a);		/* the condition is what is written next */
+void aml_fields(struct aml *a, const char *region);
 void aml_end(struct aml *a);
 
 /* Name(@name, value): the value is what is written next */
@@ -48,6 +51,18 @@ void aml_name(struct aml *a, const char *name);
 
 void aml_integer(struct aml *a, uint32_t value);
 void aml_string(struct aml *a, const char *s);
+
+/* Double words of a region of ports, in aml_fields() of it one after the other */
+void aml_region(struct aml *a, const char *name, uint16_t port, uint8_t ports);
+void aml_field(struct aml *a, const char *name);
+
+/* In methods: terms, and what is done with those that are written next */
+void aml_masked(struct aml *a, unsigned int n, uint32_t mask);	/* bits of the n-th argument */
+void aml_term(struct aml *a, const char *name);
+void aml_local(struct aml *a, unsigned int n);
+void aml_arg(struct aml *a, unsigned int n);
+void aml_store(struct aml *a);		/* the first to the second */
+void aml_notify(struct aml *a, const char *name);	/* of the next one */
 
 /* "PNP0501" as the integer that ACPI takes for it */
 void aml_eisaid(struct aml *a, const char *id);

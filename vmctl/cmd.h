@@ -101,10 +101,12 @@ extern const struct cmd cmds[];
 /* What vmctl trace can tell of, ended by NULL */
 extern const char * const trace_events[];
 
+int cmd_attach(const struct cmd_args *args);
 int cmd_balloon(const struct cmd_args *args);
 int cmd_check(const struct cmd_args *args);
 int cmd_completion(const struct cmd_args *args);
 int cmd_console(const struct cmd_args *args);
+int cmd_detach(const struct cmd_args *args);
 int cmd_devices(const struct cmd_args *args);
 int cmd_dump(const struct cmd_args *args);
 int cmd_events(const struct cmd_args *args);

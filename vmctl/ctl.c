@@ -79,6 +79,8 @@ const char *ctl_event(uint32_t kind)
 		[LODGE_VM_EVENT_RESUMED] = "resumed",
 		[LODGE_VM_EVENT_ENDED] = "ended",
 		[LODGE_VM_EVENT_DELETED] = "deleted",
+		[LODGE_VM_EVENT_ATTACHED] = "attached",
+		[LODGE_VM_EVENT_DETACHED] = "detached",
 	};
 
 	return NAME(names, kind);

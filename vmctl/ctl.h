@@ -14,7 +14,7 @@
 enum ctl_option {
 	CTL_DEBUG = 256,
 	CTL_HVC,
-	CTL_SHRINK, CTL_BPS, CTL_IOPS,
+	CTL_SHRINK, CTL_BPS, CTL_IOPS, CTL_NET,
 };
 
 const char *ctl_state(const struct nl_vm *vm);

@@ -258,8 +258,7 @@ static void print_table(const struct nl_device *list, unsigned int n)
 	table_print(&t);
 }
 
-/* Those of a VM that has not ended */
-static int get(const struct nl_vm *vm, struct nl_device **list, unsigned int *n)
+int device_list(const struct nl_vm *vm, struct nl_device **list, unsigned int *n)
 {
 	int error;
 
@@ -274,7 +273,7 @@ static int devices_one(const struct cmd_args *args, const struct nl_vm *vm)
 {
 	struct nl_device *list;
 	unsigned int n;
-	int status = get(vm, &list, &n);
+	int status = device_list(vm, &list, &n);
 
 	if (status)
 		return status;
@@ -293,18 +292,7 @@ int cmd_devices(const struct cmd_args *args)
 
 /* ---- changes ------------------------------------------------------------- */
 
-/**
- * struct target - what a verb is about
- * @vm: the VM
- * @d: the device; LODGE_A_DEVICE_SLOT is its number
- */
-struct target {
-	struct nl_vm vm;
-	struct nl_device d;
-};
-
-/* The device that two words of the command line name; @kind 0: any */
-static int find(const struct cmd_args *args, unsigned int kind, struct target *t)
+int device_find(const struct cmd_args *args, unsigned int kind, struct device_target *t)
 {
 	const struct nl_device *d;
 	struct nl_device *list;
@@ -316,7 +304,7 @@ static int find(const struct cmd_args *args, unsigned int kind, struct target *t
 				 args->cmd->name);
 	status = ctl_find(args->argv[0], &t->vm);
 	if (!status)
-		status = get(&t->vm, &list, &n);
+		status = device_list(&t->vm, &list, &n);
 	if (status)
 		return status;
 	d = choose(args->argv[1], list, n);
@@ -332,44 +320,51 @@ static int find(const struct cmd_args *args, unsigned int kind, struct target *t
 	return status;
 }
 
-static int set(const struct target *t, int attr, uint64_t value)
+static int set(const struct device_target *t, int attr, uint64_t value)
 {
 	int error = nl_device_set(t->vm.number, t->d.value[LODGE_A_DEVICE_SLOT], attr, value);
 
 	return error ? ctl_fail(error, t->vm.name) : CMD_OK;
 }
 
-/* What has become of it, if that was asked for */
-static int finish(const struct cmd_args *args, const struct target *t)
+int device_print(const struct cmd_args *args, const struct nl_vm *vm, uint32_t slot)
 {
 	struct nl_device *list;
+	char name[DEVICE_NAME];
 	struct json j;
 	unsigned int i, n;
-	int status;
+	int status = device_list(vm, &list, &n);
 
-	if (!args->json)
-		return CMD_OK;
-	status = get(&t->vm, &list, &n);
 	if (status)
 		return status;
-	json_init(&j, stdout);
-	for (i = 0; i < n; i++)
-		if (list[i].value[LODGE_A_DEVICE_SLOT] == t->d.value[LODGE_A_DEVICE_SLOT])
-			device_json(&j, &list[i], list);
+	for (i = 0; i < n && list[i].value[LODGE_A_DEVICE_SLOT] != slot; i++)
+		;
+	if (i < n && args->json) {
+		json_init(&j, stdout);
+		device_json(&j, &list[i], list);
+	} else if (i < n) {
+		puts(device_name(&list[i], list, name));
+	}
 	free(list);
 	return CMD_OK;
+}
+
+/* What has become of it, if that was asked for */
+static int finish(const struct cmd_args *args, const struct device_target *t)
+{
+	return args->json ? device_print(args, &t->vm, t->d.value[LODGE_A_DEVICE_SLOT]) : CMD_OK;
 }
 
 int cmd_resize(const struct cmd_args *args)
 {
 	const char *word = args->argc > 2 ? args->argv[2] : NULL;
 	uint64_t size = word ? size_parse(word) : 0;
-	struct target t;
+	struct device_target t;
 	int status;
 
 	if (word && !size)
 		return cmd_error(CMD_USAGE, "resize takes a size as 4G, not \"%s\"", word);
-	status = find(args, LODGE_DEVICE_BLOCK, &t);
+	status = device_find(args, LODGE_DEVICE_BLOCK, &t);
 	if (status)
 		return status;
 	if (word && size < t.d.value[LODGE_A_DEVICE_SIZE] && !ctl_option(args, CTL_SHRINK))
@@ -382,12 +377,12 @@ int cmd_resize(const struct cmd_args *args)
 int cmd_link(const struct cmd_args *args)
 {
 	const char *word = args->argc > 2 ? args->argv[2] : "";
-	struct target t;
+	struct device_target t;
 	int status;
 
 	if (strcmp(word, "up") && strcmp(word, "down"))
 		return cmd_error(CMD_USAGE, "link takes a VM, a network device, and up or down");
-	status = find(args, LODGE_DEVICE_NET, &t);
+	status = device_find(args, LODGE_DEVICE_NET, &t);
 	if (!status)
 		status = set(&t, LODGE_A_DEVICE_LINK, !strcmp(word, "up"));
 	return status ? status : finish(args, &t);
@@ -415,7 +410,7 @@ int cmd_limit(const struct cmd_args *args)
 	};
 	const char *word[NR(limits)];
 	uint64_t rate[NR(limits)];
-	struct target t;
+	struct device_target t;
 	unsigned int i;
 	int status;
 
@@ -427,7 +422,7 @@ int cmd_limit(const struct cmd_args *args)
 	}
 	if (!word[0] && !word[1])
 		return cmd_error(CMD_USAGE, "limit to what? See vmctl help limit");
-	status = find(args, 0, &t);
+	status = device_find(args, 0, &t);
 	for (i = 0; i < NR(limits) && !status; i++)
 		if (word[i])
 			status = set(&t, limits[i].attr, rate[i]);

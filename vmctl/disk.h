@@ -15,7 +15,7 @@
  * @direct: the host's page cache is passed by
  * @queues: 0 for the module's default
  * @serial: for the guest to tell it by; ends with a NUL unless it is full
- * @fd: open and locked until vmctl ends, or -1
+ * @fd: open and locked, until the module has it, or -1
  */
 struct disk {
 	const char *path;

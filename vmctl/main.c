@@ -26,6 +26,19 @@ static const struct cmd_opt json_opts[] = {
 	{ 0 }
 };
 
+static const struct cmd_opt attach_opts[] = {
+	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
+	{ CTL_NET, "net", "tap=NAME[,OPTION...]", "a network device; mac=ADDRESS, mtu=N" },
+	{ 'j', "json", NULL, "print the device as JSON" },
+	{ 0 }
+};
+
+static const struct cmd_opt detach_opts[] = {
+	{ 'f', "force", NULL, "do not ask the guest" },
+	{ 't', "timeout", "SECONDS", "how long the guest has (default 10)" },
+	{ 0 }
+};
+
 static const struct cmd_opt console_opts[] = {
 	{ 'r', "read-only", NULL, "look on, send no keys" },
 	{ 0 }
@@ -196,6 +209,13 @@ static const char trace_more[] =
 #define DEVICE_TEXT	"a device is named as vmctl devices has it, by its PCI number, or\n" \
 			"by what is behind it.\n"
 
+static const char attach_more[] =
+	"VM is its name or number.  Prints what the device is called in vmctl devices.\n";
+
+static const char detach_more[] =
+	"VM is its name or number; " DEVICE_TEXT
+	"The guest is asked for it, and what is behind it is let go when it has given it back.\n";
+
 static const char resize_more[] =
 	"VM is its name or number; " DEVICE_TEXT
 	"The file behind the disk gets SIZE, as 4G; without SIZE the disk gets the size that its file\n"
@@ -255,6 +275,9 @@ const struct cmd cmds[] = {
 	  json_opts, 2, balloon_more, cmd_balloon },
 	{ "devices", "VM ...", "tell of a VM's disks, network and other virtio devices", json_opts,
 	  MAX_VMS, vm_more, cmd_devices },
+	{ "attach", "VM", "give a running VM a disk or network device", attach_opts, 1, attach_more,
+	  cmd_attach },
+	{ "detach", "VM DEVICE", "take one from it", detach_opts, 2, detach_more, cmd_detach },
 	{ "resize", "VM DISK [SIZE]", "give a disk another size", resize_opts, 3, resize_more,
 	  cmd_resize },
 	{ "link", "VM NIC up|down", "put in or take out a network device's cable", device_opts, 3,

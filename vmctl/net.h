@@ -18,7 +18,7 @@
  * @mtu: bytes, 0: the tap's
  * @nat: what is behind the host can be reached
  * @queues: pairs of them: what the guest can use at the same time
- * @fd: a queue of the tap for each pair, attached until vmctl ends, or -1
+ * @fd: a queue of the tap for each pair, attached, until the module has it, or -1
  * @dhcp: socket on which the guest asks for its address, or -1
  * @lease: what it is told
  */

@@ -636,6 +636,57 @@ int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
 			  !put_setting(msg, attr, value), &r);
 }
 
+static bool put_new(struct nl_msg *msg, const struct lodge_add_device *d)
+{
+	char serial[LODGE_SERIAL_LEN + 1] = "";
+
+	if (nla_put_u32(msg, LODGE_A_DEVICE_KIND, d->id) ||
+	    nla_put_s32(msg, LODGE_A_DEVICE_FD, d->fd))
+		return false;
+	if (d->queues && nla_put_u32(msg, LODGE_A_DEVICE_QUEUES, d->queues))
+		return false;
+	if ((d->flags & LODGE_DEVICE_READONLY) && nla_put_flag(msg, LODGE_A_DEVICE_READ_ONLY))
+		return false;
+	memcpy(serial, d->serial, sizeof(d->serial));
+	if (*serial && nla_put_string(msg, LODGE_A_DEVICE_SERIAL, serial))
+		return false;
+	if (memcmp(d->mac, "\0\0\0\0\0", sizeof(d->mac)) &&
+	    nla_put(msg, LODGE_A_DEVICE_MAC, sizeof(d->mac), d->mac))
+		return false;
+	return !d->mtu || !nla_put_u32(msg, LODGE_A_DEVICE_MTU, d->mtu);
+}
+
+static int take_slot(struct nlattr **attrs, void *arg)
+{
+	*(uint32_t *)arg = get_u32(attrs[LODGE_A_DEVICE_SLOT]);
+	return 0;
+}
+
+int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32_t *slot)
+{
+	struct request r = { .take = take_slot, .arg = slot };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_DEVICE_NEW, NLM_F_ACK, number);
+	return send_built(msg, msg && put_new(msg, device), &r);
+}
+
+int nl_device_delete(uint32_t number, uint32_t slot, bool force)
+{
+	struct request r = { 0 };
+	int err = open_socket();
+	struct nl_msg *msg;
+
+	if (err)
+		return err;
+	msg = new_message(LODGE_CMD_DEVICE_DELETE, NLM_F_ACK, number);
+	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
+			  (!force || !nla_put_flag(msg, LODGE_A_DEVICE_FORCE)), &r);
+}
+
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs)
 {
 	struct wanted wanted[] = {
@@ -700,6 +751,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 		.reason = get_u32(a[LODGE_A_EVENT_REASON]),
 		.status = get_u32(a[LODGE_A_EVENT_STATUS]),
 		.restarts = a[LODGE_A_EVENT_RESTARTS],
+		.slot = get_u32(a[LODGE_A_EVENT_SLOT]),
 		.time = get_u64(a[LODGE_A_EVENT_TIME]),
 	};
 	get_name(a[LODGE_A_EVENT_NAME], e->name);

@@ -73,6 +73,7 @@ struct nl_event {
 	uint32_t reason;
 	uint32_t status;
 	bool restarts;
+	uint32_t slot;
 	uint64_t time;
 };
 
@@ -148,6 +149,11 @@ struct nl_device {
 int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n);
 /* One of LODGE_A_DEVICE_* that can be asked for; a flag has no @value */
 int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value);
+
+/* As LODGE_VM_ADD_DEVICE, for a VM of another process; its number */
+int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32_t *slot);
+/* It goes later, when the guest has given it back */
+int nl_device_delete(uint32_t number, uint32_t slot, bool force);
 
 /* Registers of a vCPU of a VM that is paused */
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs);

@@ -153,3 +153,19 @@ int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
 	(void)value;
 	return -EOPNOTSUPP;
 }
+
+int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32_t *slot)
+{
+	(void)number;
+	(void)device;
+	(void)slot;
+	return -EOPNOTSUPP;
+}
+
+int nl_device_delete(uint32_t number, uint32_t slot, bool force)
+{
+	(void)number;
+	(void)slot;
+	(void)force;
+	return -EOPNOTSUPP;
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "acpi.h"
 #include "console.h"
@@ -101,6 +102,32 @@ static int prepare(struct run *r, struct vm *vm)
 	return vm_set_start(vm, &b);
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The module has them: what is detached is closed then, and can be used by others */
+static void close_devices(struct run *r)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < r->vm.nr_disks; i++)
+		close_fd(&r->disk[i].fd);
+	for (i = 0; i < r->vm.nr_nets; i++)
+		for (j = 0; j < r->net[i].queues; j++)
+			close_fd(&r->net[i].fd[j]);
+	for (i = 0; i < r->kept.nr; i++) {
+		close_fd(&r->kept.device[i].fd);
+		/* 0 is none */
+		for (j = 0; j < LODGE_MAX_PAIRS - 1 && r->kept.device[i].fds[j] > 0; j++)
+			close_fd(&r->kept.device[i].fds[j]);
+	}
+	r->kept.nr = 0;
+}
+
 static uint64_t deadline_of(const struct run *r)
 {
 	struct timespec now;
@@ -119,14 +146,19 @@ int run_guest(struct run *r)
 	int status = CMD_FAILED;
 	unsigned int i;
 
+	r->vm.kept = &r->kept;
 	prepare_signals(r);
 	console_init();
 	deadline = deadline_of(r);
 	while (again) {
 		again = false;
 		status = CMD_FAILED;
-		if (!prepare(r, &vm))
+		if (!prepare(r, &vm)) {
+			close_devices(r);
 			status = run_loop(r, &vm, deadline, &again);
+		}
+		if (again)
+			vm_keep_devices(&vm, &r->kept);
 		vm_destroy(&vm);
 	}
 	for (i = 0; i < r->vm.nr_ports; i++)

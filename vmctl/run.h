@@ -56,6 +56,7 @@ enum run_option {
  * @disk: disks, which @vm points to
  * @net: network devices, likewise
  * @port: ports, likewise
+ * @kept: likewise, when the guest restarts
  * @append: command line
  * @flat: the image is flat, and belongs at @flat_addr
  * @flat_addr: guest-physical
@@ -79,6 +80,7 @@ struct run {
 	struct disk disk[RUN_MAX_DISKS];
 	struct net net[RUN_MAX_NETS];
 	struct port port[LODGE_MAX_PORTS];
+	struct vm_kept kept;
 	const char *append;
 	bool flat;
 	uint64_t flat_addr;
@@ -112,7 +114,7 @@ const char *vmfile_wanted(const struct cmd_args *args, bool *dry_run);
 /* run.c: the whole of it, after run_read_files(); an exit status */
 int run_guest(struct run *r);
 
-/* detach.c: the guest runs */
+/* background.c: the guest runs */
 void run_ready(const struct run *r);
 
 /* runloop.c: from a VM that is ready to an exit status */

@@ -159,6 +159,23 @@ static int add_console(struct vm *vm)
 	return add_device(vm, &d, "a console");
 }
 
+/* With their former numbers, so that the guest finds them where they were */
+static int add_kept(struct vm *vm)
+{
+	const struct vm_kept *kept = vm->config->kept;
+	struct lodge_add_device d;
+	unsigned int i;
+
+	for (i = 0; i < kept->nr; i++) {
+		d = kept->device[i];
+		if (add_device(vm, &d, "what it had before"))
+			return -1;
+	}
+	if (vm->config->balloon && balloon_open(vm))
+		return -1;
+	return vm->config->vsock ? vsock_open(vm) : 0;
+}
+
 /* In the order of the command line, the disks first: the guest numbers them so */
 static int add_devices(struct vm *vm)
 {
@@ -167,6 +184,8 @@ static int add_devices(struct vm *vm)
 	struct lodge_add_device vsock = { .id = LODGE_DEVICE_VSOCK, .fd = -1 };
 	unsigned int i;
 
+	if (vm->config->kept && vm->config->kept->valid)
+		return add_kept(vm);
 	for (i = 0; i < vm->config->nr_disks; i++)
 		if (add_disk(vm, &vm->config->disks[i]))
 			return -1;
@@ -432,6 +451,30 @@ void vm_stop(struct vm *vm)
 		if (vm->cpu[i].started)
 			pthread_join(vm->cpu[i].thread, NULL);
 		vm->cpu[i].started = false;
+	}
+}
+
+/**
+ * vm_keep_devices - what a VM has now, for one that takes its place
+ * @vm: that has been created, and stopped
+ * @kept: filled in; who uses it closes the descriptors
+ *
+ * Devices may have come and gone since the VM was made.
+ */
+void vm_keep_devices(const struct vm *vm, struct vm_kept *kept)
+{
+	struct lodge_add_device d;
+	unsigned int slot;
+
+	*kept = (struct vm_kept){ .valid = true };
+	for (slot = 1; slot < LODGE_MMIO_DEVICES; slot++) {
+		d = (struct lodge_add_device){ .size = sizeof(d), .slot = slot };
+		if (ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d) >= 0)
+			kept->device[kept->nr++] = d;
+		else if (errno != ENODEV)
+			cmd_error(CMD_OK, "the guest has device %u no more: %s", slot,
+				  errno == EPERM ? "somebody else attached it" :
+				  strerror(errno));
 	}
 }
 

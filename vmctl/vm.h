@@ -66,6 +66,18 @@ struct vcpu {
 };
 
 /**
+ * struct vm_kept - the devices of a VM that is about to be made again
+ * @nr: how many
+ * @device: they, with their numbers and open
+ * @valid: these and no others are what the next one gets
+ */
+struct vm_kept {
+	unsigned int nr;
+	struct lodge_add_device device[LODGE_MMIO_DEVICES];
+	bool valid;
+};
+
+/**
  * struct vm_config - what is wanted
  * @name: valid for LODGE_CREATE_VM
  * @memory: bytes
@@ -86,6 +98,7 @@ struct vcpu {
  * @balloon: a balloon
  * @balloon_size: bytes that it leaves the guest at first, 0: all
  * @vsock: its CID, 0: there is none
+ * @kept: devices of the VM before, if they are valid: in place of those above
  */
 struct vm_config {
 	const char *name;
@@ -107,9 +120,10 @@ struct vm_config {
 	bool balloon;
 	uint64_t balloon_size;
 	uint32_t vsock;
+	const struct vm_kept *kept;
 };
 
-/* How many devices vm_create() gives it */
+/* How many devices vm_create() gives it without struct vm_kept */
 static inline unsigned int vm_config_devices(const struct vm_config *c)
 {
 	return c->nr_disks + c->nr_nets + c->rng + (c->console || c->nr_ports) + c->balloon +
@@ -164,6 +178,7 @@ int vm_console(struct vm *vm, unsigned int which);
 void vm_tell_end(struct vm *vm, enum lodge_end_reason reason, unsigned int status,
 		 unsigned int flags);
 void vm_stop(struct vm *vm);
+void vm_keep_devices(const struct vm *vm, struct vm_kept *kept);
 void vm_destroy(struct vm *vm);
 void vm_finish(struct vm *vm, enum vm_end_kind kind, uint32_t code);
 void vm_fail(struct vcpu *cpu, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -33,6 +33,8 @@ static void event_json(const struct nl_event *e)
 		json_number(&j, "status", e->status);
 		json_bool(&j, "restarts", e->restarts);
 	}
+	if (e->slot)
+		json_number(&j, "slot", e->slot);
 	json_end(&j);
 }
 
@@ -48,6 +50,8 @@ static void event_text(const struct nl_event *e)
 	if (e->kind == LODGE_VM_EVENT_ENDED)
 		printf("\t%s\t%u%s", ctl_reason(e->reason), e->status,
 		       e->restarts ? "\trestarts" : "");
+	if (e->slot)
+		printf("\t%u", e->slot);
 	putchar('\n');
 }
 

@@ -129,11 +129,14 @@ TEST(fadt)
 	EXPECT_EQ(p[88], 4);
 	EXPECT_EQ(p[89], 2);
 	EXPECT_EQ(p[91], 4);
+	EXPECT_EQ(le(p + 80, 4), 0x60cu);
+	EXPECT_EQ(p[92], 4);
 	/* the same ports once more, as generic addresses */
 	EXPECT_EQ(le(p + 148, 4), 0x02002001u);
 	EXPECT_EQ(le(p + 152, 8), 0x600u);
 	EXPECT_EQ(le(p + 176, 8), 0x604u);
 	EXPECT_EQ(le(p + 212, 8), 0x608u);
+	EXPECT_EQ(le(p + 224, 8), 0x60cu);
 	EXPECT_EQ(le(p + 112, 4) & 0x500, 0x500u);	/* 32-bit timer, reset register */
 	EXPECT_EQ(le(p + 116, 1), 1u);
 	EXPECT_EQ(le(p + 120, 8), 0xcf9u);
@@ -218,7 +221,13 @@ struct walk {
 	unsigned int buses[2];		/* first, last */
 	unsigned int routes;
 	unsigned int gsis;
+	unsigned int methods;
+	unsigned int ejects;		/* slots that can be ejected */
+	unsigned int notifies;
+	unsigned int register_port;
 };
+
+static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *limit);
 
 static const uint8_t *pkg_length(const uint8_t *p, const uint8_t **end)
 {
@@ -231,16 +240,26 @@ static const uint8_t *pkg_length(const uint8_t *p, const uint8_t **end)
 	return p + 1 + extra;
 }
 
+static bool is_lead(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 static const uint8_t *name(const uint8_t *p)
 {
-	int i;
+	int i, parts = 1;
 
 	if (*p == '\\')
 		p++;
-	for (i = 0; i < 4; i++)
-		ASSERT_TRUE((p[i] >= 'A' && p[i] <= 'Z') || p[i] == '_' ||
-			    (i && p[i] >= '0' && p[i] <= '9'));
-	return p + 4;
+	if (*p == 0x2f) {
+		parts = p[1];
+		ASSERT_GE(parts, 3);
+		p += 2;
+	}
+	for (; parts--; p += 4)
+		for (i = 0; i < 4; i++)
+			ASSERT_TRUE(is_lead(p[i]) || (i && p[i] >= '0' && p[i] <= '9'));
+	return p;
 }
 
 /* A large descriptor: memory, or what a bus passes on */
@@ -300,7 +319,49 @@ static void resources(struct walk *w, const uint8_t *p, const uint8_t *end)
 	EXPECT_TRUE(p + 2 == end);
 }
 
-static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *limit);
+/* The bits in the registers are the slots' numbers, and each has one */
+static const uint8_t *method(struct walk *w, const uint8_t *p, const uint8_t *limit)
+{
+	const uint8_t *end;
+
+	p = pkg_length(p, &end);
+	ASSERT_LE(end, limit);
+	w->methods++;
+	if (!memcmp(p, "_EJ0", 4)) {
+		ASSERT_EQ(p[4], 1);
+		ASSERT_EQ(p[5], 0x70);
+		w->ejects++;
+		EXPECT_EQ(p[6], w->ejects < 8 ? 0x0a : w->ejects < 16 ? 0x0b : 0x0c);
+		EXPECT_EQ(le(p + 7, 1 << (p[6] - 0x0a)), 1u << w->ejects);
+	}
+	for (p = name(p) + 1; p < end;)
+		p = object(w, p, end);
+	ASSERT_TRUE(p == end);
+	return end;
+}
+
+/* A region of ports, or its fields, three of four bytes */
+static const uint8_t *registers(struct walk *w, const uint8_t *p)
+{
+	const uint8_t *end;
+	int i;
+
+	if (*p == 0x80) {
+		p = name(p + 1);
+		ASSERT_EQ(*p, 1);
+		ASSERT_EQ(p[1], 0x0b);
+		w->register_port = le(p + 2, 2);
+		ASSERT_EQ(p[4], 0x0a);
+		EXPECT_EQ(p[5], 12);
+		return p + 6;
+	}
+	p = name(pkg_length(p + 1, &end));
+	EXPECT_EQ(*p++, 3);
+	for (i = 0; i < 3; i++, p++)
+		p = name(p);
+	ASSERT_TRUE(p == end);
+	return end;
+}
 
 static const uint8_t *block(struct walk *w, const uint8_t *p, const uint8_t *limit, bool named)
 {
@@ -313,6 +374,40 @@ static const uint8_t *block(struct walk *w, const uint8_t *p, const uint8_t *lim
 		p = object(w, p, end);
 	ASSERT_TRUE(p == end);
 	return end;
+}
+
+/* What methods consist of */
+static const uint8_t *term(struct walk *w, const uint8_t *p, const uint8_t *limit)
+{
+	const uint8_t *end;
+
+	switch (*p) {
+	case 0x14:
+		return method(w, p + 1, limit);
+	case 0x60:
+	case 0x68:
+	case 0x69:
+		return p + 1;
+	case 0x70:
+		return object(w, object(w, p + 1, limit), limit);
+	case 0x7b:
+		/* two operands, and no target */
+		return object(w, object(w, object(w, p + 1, limit), limit), limit);
+	case 0x86:
+		w->notifies++;
+		return object(w, name(p + 1), limit);
+	case 0xa0:
+		p = object(w, pkg_length(p + 1, &end), limit);
+		while (p < end)
+			p = object(w, p, end);
+		ASSERT_TRUE(p == end);
+		return end;
+	default:
+		if (*p == '\\' || is_lead(*p))
+			return name(p);
+		ktap_fail(__FILE__, __LINE__, "an opcode that the encoder does not write");
+		ktap_stop();
+	}
 }
 
 static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *limit)
@@ -353,12 +448,13 @@ static const uint8_t *object(struct walk *w, const uint8_t *p, const uint8_t *li
 	case 0x12:
 		return block(w, p + 1, limit, false);
 	case 0x5b:
+		if (p[1] == 0x80 || p[1] == 0x81)
+			return registers(w, p + 1);
 		ASSERT_EQ(p[1], 0x82);
 		w->devices++;
 		return block(w, p + 2, limit, true);
 	default:
-		ktap_fail(__FILE__, __LINE__, "an opcode that the encoder does not write");
-		ktap_stop();
+		return term(w, p, limit);
 	}
 }
 
@@ -380,9 +476,13 @@ static void dsdt(unsigned int cpus)
 
 	build(cpus);
 	walk_dsdt(&w);
-	EXPECT_EQ(w.devices, cpus + 5);
+	EXPECT_EQ(w.devices, cpus + 5 + 31);
+	EXPECT_EQ(w.ejects, 31u);
+	EXPECT_EQ(w.notifies, 31u);
+	EXPECT_EQ(w.methods, 31u + 3);
+	EXPECT_EQ(w.register_port, 0x620u);
 	EXPECT_EQ(w.gsis, 0u);
-	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 7 + 3 + 1);
+	EXPECT_EQ(w.names, 2 * cpus + 3 + 3 + 3 + 7 + 3 + 1 + 31 * 2);
 	EXPECT_EQ(w.nr_ports, 4u);
 	EXPECT_EQ(w.ports[0], 0x3f8u);
 	EXPECT_EQ(w.ports[1], 0x70u);
@@ -417,6 +517,8 @@ TEST(no_pci)
 		EXPECT_EQ(w.devices, 2 + 3 + machine.virtio);
 		EXPECT_EQ(w.names, 2 * 2 + 3 + 3 + 3 + 1 + 3 * machine.virtio);
 		EXPECT_EQ(w.gsis, machine.virtio);
+		EXPECT_EQ(w.methods, 0u);
+		EXPECT_EQ(find_table("FACP")[92], 0);
 		EXPECT_EQ(w.nr_ports, 3u);
 		EXPECT_EQ(w.window[0] | w.routes, 0u);
 	}
