@@ -7,7 +7,6 @@
  * the result.  FS belongs to the cases, so nothing here may touch thread-local
  * storage once it is set, and seccomp leaves only read, write and sigreturn.
  */
-#define _GNU_SOURCE
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <linux/seccomp.h>

@@ -8,7 +8,6 @@
  * Usage: emulate_test [-s seed] [-n cases] [-b batch] [-v]
  * A mismatch prints the seed; "-b 1" finds the case of a wrong memory sum.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>

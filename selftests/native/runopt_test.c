@@ -4,7 +4,6 @@
  *
  * native-sources: ../vmctl/dhcp.c ../vmctl/nat.c
  */
-#define _GNU_SOURCE
 #include <stdarg.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>

@@ -3,7 +3,6 @@
  * vmctl check on machines that we do not have: the JSON writer, the decoding of
  * capability MSRs, what is read from a machine's files, and the verdict.
  */
-#define _GNU_SOURCE
 #define LODGE_VERSION "0.0-test"
 
 #include <sys/stat.h>

@@ -3,7 +3,6 @@
  * The habits of vmctl's command line: shortened verbs, options, exit statuses,
  * one sentence on stderr for a mistake.
  */
-#define _GNU_SOURCE
 #define LODGE_VERSION "0.0-test"
 
 #define main vmctl_main

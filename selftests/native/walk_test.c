@@ -7,7 +7,6 @@
  *
  * Usage: walk_test [-s seed] [-n walks]
  */
-#define _GNU_SOURCE
 #include <sys/random.h>
 #include <unistd.h>
 
