@@ -54,6 +54,7 @@ static const struct call calls[] = {
 	CALL(VM_MSI, lodge_msi, MACHINE, false),
 	CALL(VM_CONSOLE, lodge_open_console, MACHINE, false),
 	CALL(VM_ADD_DEVICE, lodge_add_device, MACHINE, false),
+	CALL(VM_GET_DEVICE, lodge_add_device, MACHINE, true),
 	CALL(VM_ADD_FILE, lodge_add_file, MACHINE, false),
 	CALL(VM_IOEVENTFD, lodge_ioeventfd, VM, false),
 	CALL(VM_IRQFD, lodge_irqfd, MACHINE, false),
@@ -126,6 +127,18 @@ static bool valid_event(const struct call *c, void *arg)
 	return false;
 }
 
+/* A device to ask for */
+static u32 add_device(void)
+{
+	struct lodge_add_device d = {
+		.size = sizeof(d), .id = LODGE_DEVICE_RNG, .slot = 1, .fd = -1,
+	};
+
+	if (ioctl(fd[MACHINE], LODGE_VM_ADD_DEVICE, &d) < 0)
+		ASSERT_EQ(errno, EEXIST);
+	return d.slot;
+}
+
 /* A call that succeeds, but for what the test then spoils */
 static void valid(const struct call *c, void *arg)
 {
@@ -153,6 +166,9 @@ static void valid(const struct call *c, void *arg)
 		dup2(vm_create(VM_PC)->fd, fd[MACHINE]);	/* one bus is soon full */
 		((struct lodge_add_device *)arg)->id = LODGE_DEVICE_RNG;
 		((struct lodge_add_device *)arg)->fd = -1;
+		return;
+	case LODGE_VM_GET_DEVICE:
+		((struct lodge_add_device *)arg)->slot = add_device();
 		return;
 	case LODGE_VM_ADD_FILE:
 		*(struct lodge_add_file *)arg = (struct lodge_add_file){

@@ -33,7 +33,9 @@ TEST(arguments)
 	BAD(LODGE_VM_MSI, lodge_msi, EINVAL, .address = 0x1fee00000);
 	BAD(LODGE_VM_MSI, lodge_msi, EINVAL, .address = ~0ull);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, ENODEV, .which = LODGE_CONSOLE_VIRTIO);
-	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .which = 3);
+	BAD(LODGE_VM_CONSOLE, lodge_open_console, ENODEV, .which = LODGE_CONSOLE_PORT);
+	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL,
+	    .which = LODGE_CONSOLE_PORT + LODGE_MAX_PORTS);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .which = ~0u);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .flags = 1);
 	BAD(LODGE_VM_CONSOLE, lodge_open_console, EINVAL, .pad = 1);
