@@ -117,22 +117,6 @@ static off_t image_size(void)
 	return st.st_size;
 }
 
-static void take_number(const struct genl_answer *a, void *arg)
-{
-	*(u32 *)arg = genl_u32(a, LODGE_A_VM_NUMBER);
-}
-
-/* The only VM there is, or the last */
-static u32 vm_number(void)
-{
-	u32 number = 0;
-
-	genl_begin(&g, LODGE_CMD_VM_GET, NLM_F_DUMP);
-	EXPECT_EQ(genl_send(&g, take_number, &number), 0);
-	ASSERT_TRUE(number);
-	return number;
-}
-
 /**
  * struct device - what an answer tells
  * @value: by LODGE_A_DEVICE_*
@@ -216,7 +200,7 @@ static int vmctl_on(const char *verb, u32 number, const char *rest)
 TEST(what_it_does)
 {
 	struct vcpu *vcpu = vcpu_for(reads_and_writes, 0);
-	u32 number = vm_number();
+	u32 number = genl_last_vm(&g);
 	struct device d = look(number);
 
 	EXPECT_EQ(d.value[LODGE_A_DEVICE_STATUS], 0u);
@@ -259,7 +243,7 @@ TEST(what_it_does)
 TEST(sizes)
 {
 	struct vcpu *vcpu = vcpu_for(sees_sizes, 0);
-	u32 number = vm_number();
+	u32 number = genl_last_vm(&g);
 	u64 interrupts;
 
 	vcpu_sync(vcpu, 1);
@@ -309,7 +293,7 @@ static void takes_a_second(struct vcpu *vcpu, int sync, long free, const char *w
 TEST(limits)
 {
 	struct vcpu *vcpu = vcpu_for(is_held_back, 0);
-	u32 number = vm_number();
+	u32 number = genl_last_vm(&g);
 	long free = -now_ms();
 
 	vcpu_sync(vcpu, 1);
@@ -340,7 +324,7 @@ static void refused(u32 number, u32 slot, int attr, u64 value, int error, const 
 TEST(bad_requests)
 {
 	struct vcpu *vcpu = vcpu_for(reads_and_writes, LODGE_DEVICE_READONLY);
-	u32 number = vm_number();
+	u32 number = genl_last_vm(&g);
 
 	refused(number, SLOT, 0, 0, EINVAL, "there is nothing to do");
 	refused(number, SLOT + 1, LODGE_A_DEVICE_RESCAN, 0, ENODEV, "no such device");
@@ -382,13 +366,13 @@ TEST(none)
 	struct vm *vm = vm_create(0);
 
 	genl_open(&g);
-	EXPECT_EQ(vmctl_on("devices", vm_number(), ""), 0);
+	EXPECT_EQ(vmctl_on("devices", genl_last_vm(&g), ""), 0);
 	EXPECT_TRUE(text_is(c.text, ""));
-	EXPECT_EQ(vmctl_on("resize", vm_number(), "disk0"), 1);
-	refused(vm_number(), SLOT, LODGE_A_DEVICE_RESCAN, 0, ENODEV, "no such device");
+	EXPECT_EQ(vmctl_on("resize", genl_last_vm(&g), "disk0"), 1);
+	refused(genl_last_vm(&g), SLOT, LODGE_A_DEVICE_RESCAN, 0, ENODEV, "no such device");
 	vm_free(vm);
 	vm = vm_create(VM_PC);
-	EXPECT_EQ(vmctl_on("devices -j", vm_number(), ""), 0);
+	EXPECT_EQ(vmctl_on("devices -j", genl_last_vm(&g), ""), 0);
 	EXPECT_TRUE(json_valid(c.text));
 	vm_free(vm);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,22 +140,6 @@ static void does_anything(void)
 
 /* ---- outside ------------------------------------------------------------- */
 
-static void take_number(const struct genl_answer *a, void *arg)
-{
-	*(u32 *)arg = genl_u32(a, LODGE_A_VM_NUMBER);
-}
-
-/* The only VM there is, or the last */
-static u32 vm_number(void)
-{
-	u32 number = 0;
-
-	genl_begin(&g, LODGE_CMD_VM_GET, NLM_F_DUMP);
-	EXPECT_EQ(genl_send(&g, take_number, &number), 0);
-	ASSERT_TRUE(number);
-	return number;
-}
-
 static void take_slot(const struct genl_answer *a, void *arg)
 {
 	*(u32 *)arg = genl_u32(a, LODGE_A_DEVICE_SLOT);
@@ -261,7 +246,7 @@ TEST(by_the_guest)
 	u32 number;
 
 	genl_open(&g);
-	number = vm_number();
+	number = genl_last_vm(&g);
 	vcpu_sync(vcpu, 1);
 	ASSERT_EQ(fcntl(image, F_OFD_SETLK, &l), 0);
 	ASSERT_EQ(attach(&g, number, image, SLOT), SLOT);
@@ -296,20 +281,27 @@ static void *takes_by_force(void *arg)
 	return NULL;
 }
 
-TEST(by_force)
+/* A guest with a disk, and somebody at work on it, who gets the VM's number; to the guest's end */
+static u32 run_beside(void (*guest)(void), void *(*other)(void *number), pthread_t *thread)
 {
+	static u32 number;
 	struct vm *vm = vm_create(VM_PC);
 	struct vcpu *vcpu;
-	int image = make_image();
-	pthread_t thread;
-	u32 number;
 
 	genl_open(&g);
-	number = vm_number();
-	EXPECT_EQ(blk_add(vm, image, 0, 1), SLOT);
-	vcpu = vcpu_long(vm, 0, is_busy);
-	ASSERT_EQ(pthread_create(&thread, NULL, takes_by_force, &number), 0);
+	number = genl_last_vm(&g);
+	EXPECT_EQ(blk_add(vm, make_image(), 0, 1), SLOT);
+	vcpu = vcpu_long(vm, 0, guest);
+	ASSERT_EQ(pthread_create(thread, NULL, other, &number), 0);
 	vcpu_done(vcpu);
+	return number;
+}
+
+TEST(by_force)
+{
+	pthread_t thread;
+	u32 number = run_beside(is_busy, takes_by_force, &thread);
+
 	pthread_join(thread, NULL);
 	until_gone(&g, number, SLOT);
 }
@@ -342,18 +334,9 @@ static void *gives_and_takes(void *arg)
 
 TEST(all_at_once)
 {
-	struct vm *vm = vm_create(VM_PC);
-	struct vcpu *vcpu;
-	int image = make_image();
 	pthread_t thread;
-	u32 number;
 
-	genl_open(&g);
-	number = vm_number();
-	EXPECT_EQ(blk_add(vm, image, 0, 1), SLOT);
-	vcpu = vcpu_long(vm, 0, does_anything);
-	ASSERT_EQ(pthread_create(&thread, NULL, gives_and_takes, &number), 0);
-	vcpu_done(vcpu);
+	run_beside(does_anything, gives_and_takes, &thread);
 	over = true;
 	pthread_join(thread, NULL);
 	diag("%u rounds", rounds);
@@ -369,7 +352,7 @@ TEST(ends_with_it)
 	u32 number;
 
 	genl_open(&g);
-	number = vm_number();
+	number = genl_last_vm(&g);
 	ASSERT_EQ(fcntl(image, F_OFD_SETLK, &l), 0);
 	ASSERT_EQ(attach(&g, number, image, 0), 1);
 	ASSERT_EQ(attach(&g, number, other, 0), 2);
@@ -409,7 +392,7 @@ TEST(refusals)
 	u32 number;
 
 	genl_open(&g);
-	number = vm_number();
+	number = genl_last_vm(&g);
 	EXPECT_EQ(pcidev_add(vm, SLOT), SLOT);
 	refused(attach(&g, number, image, SLOT), EEXIST, "a device of this number");
 	EXPECT_EQ(g.bad, LODGE_A_DEVICE_SLOT);
@@ -431,10 +414,10 @@ TEST(refusals)
 	refused(attach(&g, number, image, 0), ENOSPC, "as many devices as it can have");
 	vm_free(vm);
 	plain = vm_create(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL);
-	refused(attach(&g, vm_number(), image, 0), ENODEV, "no PCI bus");
+	refused(attach(&g, genl_last_vm(&g), image, 0), ENODEV, "no PCI bus");
 	vm_free(plain);
 	plain = vm_create(0);
-	refused(attach(&g, vm_number(), image, 0), ENODEV, "no PCI bus");
+	refused(attach(&g, genl_last_vm(&g), image, 0), ENODEV, "no PCI bus");
 	vm_free(plain);
 }
 
@@ -465,6 +448,38 @@ TEST(recalled)
 	vm_free(vm);
 }
 
+static unsigned int open_descriptors(void)
+{
+	unsigned int fd, n = 0;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* A process that can have no more descriptors keeps those that it has, and the device its file */
+TEST(recalled_without_room)
+{
+	struct lodge_add_device d = { .size = sizeof(d), .slot = SLOT };
+	struct rlimit was, none = { 0 };
+	struct vm *vm = vm_create(VM_PC);
+	unsigned int before;
+	int i;
+
+	EXPECT_EQ(blk_add(vm, make_image(), 0, 1), SLOT);
+	before = open_descriptors();
+	ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none.rlim_max = was.rlim_max;
+	ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (i = 0; i < 100; i++)
+		EXPECT_ERRNO(ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d), EMFILE);
+	ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
+	EXPECT_EQ(open_descriptors(), before);
+	EXPECT_EQ(ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d), SLOT);
+	EXPECT_EQ(open_descriptors(), before + 1);
+	vm_free(vm);
+}
+
 /* vmctl and these words; its status */
 static int vmctl(const char *verb, u32 number, const char *rest)
 {
@@ -486,7 +501,7 @@ TEST(vmctl_verbs)
 	ASSERT_OK(fd);
 	ASSERT_EQ(ftruncate(fd, SECTORS * 512), 0);
 	genl_open(&g);
-	number = vm_number();
+	number = genl_last_vm(&g);
 	snprintf(words, sizeof(words), "--disk %s,serial=x", path);
 	EXPECT_EQ(vmctl("attach", number, words), 0);
 	EXPECT_TRUE(text_is(c.text, "disk0\n"));

@@ -85,6 +85,19 @@ int lodge_hotplug_attach(struct lodge_hotplug *hp, struct lodge_bus *ports, stru
 	return lodge_bus_add(ports, &range);
 }
 
+/* A bit for each slot: has a device, shall give one back */
+static void announce(struct lodge_hotplug *hp, u32 came, u32 wanted)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&hp->lock, flags);
+	hp->came |= came;
+	hp->wanted |= wanted;
+	hp->asked |= wanted;
+	raw_spin_unlock_irqrestore(&hp->lock, flags);
+	lodge_pm_raise(hp->pm, LODGE_HOTPLUG_GPE);
+}
+
 /**
  * lodge_hotplug_tell - a device has come
  * @hp: of a VM
@@ -92,12 +105,7 @@ int lodge_hotplug_attach(struct lodge_hotplug *hp, struct lodge_bus *ports, stru
  */
 void lodge_hotplug_tell(struct lodge_hotplug *hp, unsigned int slot)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&hp->lock, flags);
-	hp->came |= BIT(slot);
-	raw_spin_unlock_irqrestore(&hp->lock, flags);
-	lodge_pm_raise(hp->pm, LODGE_HOTPLUG_GPE);
+	announce(hp, BIT(slot), 0);
 }
 
 /**
@@ -107,13 +115,7 @@ void lodge_hotplug_tell(struct lodge_hotplug *hp, unsigned int slot)
  */
 void lodge_hotplug_ask(struct lodge_hotplug *hp, unsigned int slot)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&hp->lock, flags);
-	hp->wanted |= BIT(slot);
-	hp->asked |= BIT(slot);
-	raw_spin_unlock_irqrestore(&hp->lock, flags);
-	lodge_pm_raise(hp->pm, LODGE_HOTPLUG_GPE);
+	announce(hp, 0, BIT(slot));
 }
 
 /**

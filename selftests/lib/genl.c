@@ -221,3 +221,18 @@ void genl_close(struct genl *g)
 {
 	close(g->fd);
 }
+
+static void take_number(const struct genl_answer *a, void *arg)
+{
+	*(uint32_t *)arg = genl_u32(a, LODGE_A_VM_NUMBER);
+}
+
+uint32_t genl_last_vm(struct genl *g)
+{
+	uint32_t number = 0;
+
+	genl_begin(g, LODGE_CMD_VM_GET, NLM_F_DUMP);
+	EXPECT_EQ(genl_send(g, take_number, &number), 0);
+	ASSERT_TRUE(number);
+	return number;
+}

@@ -63,6 +63,9 @@ int genl_send(struct genl *g, genl_take take, void *arg);
 /* The next event within @ms; false if there is none */
 bool genl_event(struct genl *g, int ms, struct genl_answer *answer);
 
+/* The number of the only VM there is, or of the last */
+uint32_t genl_last_vm(struct genl *g);
+
 uint32_t genl_u32(const struct genl_answer *answer, int type);
 uint64_t genl_u64(const struct genl_answer *answer, int type);
 
