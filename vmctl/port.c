@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -71,12 +72,19 @@ int port_parse(struct port *p, const char *value)
 
 /* ---- files and sockets --------------------------------------------------- */
 
-/* A socket that nobody listens on is what is left of somebody who was killed */
+/*
+ * A socket that nobody listens on is what is left of somebody who was killed.  Any other file
+ * refuses connections as well, and is the user's.
+ */
 static bool is_left_over(const struct sockaddr_un *un)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
 	bool refused;
+	int fd;
 
+	if (lstat(un->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)un, sizeof(*un)) && errno == ECONNREFUSED;
@@ -85,6 +93,12 @@ static bool is_left_over(const struct sockaddr_un *un)
 }
 
 /* 0 or an errno */
+static int bind_to(int fd, const struct sockaddr_un *un)
+{
+	return bind(fd, (const struct sockaddr *)un, sizeof(*un)) ? errno : 0;
+}
+
+/* 0 or an errno, with no socket: what lies there is not ours to take away */
 static int listen_at(struct port *p)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -94,13 +108,17 @@ static int listen_at(struct port *p)
 	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0)
 		return errno;
-	error = bind(p->fd, (struct sockaddr *)&un, sizeof(un)) ? errno : 0;
+	error = bind_to(p->fd, &un);
 	if (error == EADDRINUSE && is_left_over(&un)) {
 		unlink(p->path);
-		error = bind(p->fd, (struct sockaddr *)&un, sizeof(un)) ? errno : 0;
+		error = bind_to(p->fd, &un);
 	}
 	if (!error && listen(p->fd, 4))
 		error = errno;
+	if (error) {
+		close(p->fd);
+		p->fd = -1;
+	}
 	return error;
 }
 

@@ -533,5 +533,9 @@ int run_read_files(struct run *r)
 		status = disk_open(&r->disk[i]);
 	for (i = 0; i < r->vm.nr_ports && !status; i++)
 		status = port_open(&r->port[i]);
-	return status ? status : open_nets(r);
+	if (!status)
+		status = open_nets(r);
+	for (i = 0; i < r->vm.nr_ports && status; i++)
+		port_close(&r->port[i]);
+	return status;
 }

@@ -256,6 +256,39 @@ TEST(ports)
 	EXPECT_TRUE(refuses(RUN_PORT, "a=unix:" LONG_PATH, "shorter than that"));
 }
 
+/* What lies where a port's socket should: only one that nobody listens on makes room */
+TEST(sockets_of_ports)
+{
+	char dir[] = "/tmp/ports.XXXXXX", value[64];
+	const char *path = value + strlen("a=unix:");
+	struct port one, two;
+	struct stat st;
+	int fd;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(value, sizeof(value), "a=unix:%s/s", dir);
+	ASSERT_EQ(port_parse(&one, value), CMD_OK);
+	ASSERT_EQ(port_parse(&two, value), CMD_OK);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	ASSERT_EQ(write(fd, "mine", 4), 4);
+	close(fd);
+	EXPECT_EQ(port_open(&one), CMD_FAILED);
+	port_close(&one);
+	EXPECT_EQ(lstat(path, &st), 0);
+	EXPECT_EQ(st.st_size, 4);
+	unlink(path);
+	EXPECT_EQ(port_open(&one), CMD_OK);
+	EXPECT_EQ(port_open(&two), CMD_FAILED);
+	port_close(&two);
+	EXPECT_EQ(lstat(path, &st), 0);
+	/* killed */
+	close(one.fd);
+	EXPECT_EQ(port_open(&two), CMD_OK);
+	port_close(&two);
+	EXPECT_TRUE(lstat(path, &st) < 0);
+	rmdir(dir);
+}
+
 TEST(balloon)
 {
 	ASSERT_EQ(parse_these("x", 0), 0);
