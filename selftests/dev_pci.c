@@ -47,9 +47,9 @@ static void ports(void)
 	/* bytes and words of what can be written */
 	outl(0xcf8, ADDRESS(SLOT, PCI_COMMAND));
 	outw(0xcfc, 0xffff);
-	GUEST_ASSERT_EQ(inw(0xcfc), 0x0406);
+	GUEST_ASSERT_EQ(inw(0xcfc), 0x0407);
 	outb(0xcfd, 0);
-	GUEST_ASSERT_EQ(inw(0xcfc), 0x0006);
+	GUEST_ASSERT_EQ(inw(0xcfc), 0x0007);
 	outb(0xcfc, 0);
 	GUEST_ASSERT_EQ(inw(0xcfc), 0);
 	outl(0xcf8, ADDRESS(SLOT, 0));
@@ -88,7 +88,20 @@ static void memory(void)
 	GUEST_DONE();
 }
 
-/* ---- BAR ----------------------------------------------------------------- */
+/* ---- BARs ---------------------------------------------------------------- */
+
+/* What a BAR or what is none tells of its size */
+static u32 size_of(u32 reg)
+{
+	switch (reg) {
+	case PCI_BASE_ADDRESS_0:
+		return -BAR_SIZE;
+	case PCI_BASE_ADDRESS_1:
+		return -IO_SIZE | PCI_BASE_ADDRESS_SPACE_IO;
+	default:
+		return 0;
+	}
+}
 
 static void bars(void)
 {
@@ -104,7 +117,7 @@ static void bars(void)
 		if (reg > PCI_BASE_ADDRESS_5 && reg < PCI_ROM_ADDRESS)
 			continue;
 		write32(config(reg), ~0);
-		GUEST_ASSERT_EQ(read32(config(reg)), reg == PCI_BASE_ADDRESS_0 ? -BAR_SIZE : 0u);
+		GUEST_ASSERT_EQ(read32(config(reg)), size_of(reg));
 	}
 	GUEST_ASSERT_EQ(read32(first + 0x10), 0xffffffff);
 	/* elsewhere, to the last byte of the window */

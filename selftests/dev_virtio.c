@@ -28,6 +28,8 @@
 #define BUFFER		(GPA_SCRATCH + 0x3000)
 #define BUFFER_LEN	64
 
+#define COMMAND_ALL	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
+
 struct desc {
 	u64 addr;
 	u32 len;
@@ -37,7 +39,7 @@ struct desc {
 
 static volatile u64 interrupts, storm;
 static u64 bar;
-static u32 common, notify, isr, table, pending, msix, window;
+static u32 common, notify, doorbell, isr, table, pending, msix, window;
 
 static void on_interrupt(struct guest_frame *f)
 {
@@ -81,9 +83,18 @@ static void find_registers(void)
 			continue;
 		}
 		GUEST_ASSERT_EQ(read8(config(at)), PCI_CAP_ID_VNDR);
-		GUEST_ASSERT_EQ(read8(config(at + 4)), 0);
 		type = read8(config(at + 3));
 		offset = read32(config(at + 8));
+		if (read8(config(at + 4)) == 1) {
+			/* comes first, and so is what drivers take */
+			GUEST_ASSERT_EQ(type, VIRTIO_PCI_CAP_NOTIFY_CFG);
+			GUEST_ASSERT_EQ(notify, 0);
+			doorbell = read32(config(PCI_BASE_ADDRESS_1));
+			GUEST_ASSERT_EQ(doorbell & 3, PCI_BASE_ADDRESS_SPACE_IO);
+			doorbell = (doorbell & ~3u) + offset;
+			continue;
+		}
+		GUEST_ASSERT_EQ(read8(config(at + 4)), 0);
 		GUEST_ASSERT(offset + read32(config(at + 12)) <= BAR_SIZE);
 		if (type == VIRTIO_PCI_CAP_COMMON_CFG)
 			common = offset;
@@ -96,8 +107,8 @@ static void find_registers(void)
 		else
 			GUEST_ASSERT_EQ(type, 0);
 	}
-	GUEST_ASSERT(msix && notify && isr && window && table && pending);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	GUEST_ASSERT(msix && notify && doorbell && isr && window && table && pending);
+	command(COMMAND_ALL);
 }
 
 static u8 status(void)
@@ -171,6 +182,15 @@ static void start(void)
 	set_status(status() | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
+/* By port and in memory, in turn */
+static void kick(u16 nr)
+{
+	if (nr & 1)
+		write16(bar + notify, 0);
+	else
+		outw(doorbell, 0);
+}
+
 /* One more buffer, and a kick */
 static void offer(void)
 {
@@ -182,7 +202,7 @@ static void offer(void)
 	d[0].flags = 2;
 	write16(AVAIL + 4 + idx % QUEUE_SIZE * 2, 0);
 	write16(AVAIL + 2, idx + 1);
-	write16(bar + notify, 0);
+	kick(idx);
 }
 
 static bool used(u16 idx)
@@ -282,6 +302,22 @@ static void message(u32 entry, u8 vector, bool masked)
 	write32(at + 12, masked);
 }
 
+/* Who may not master the bus does nothing, nor does the port of who may not have it */
+static void offer_in_vain(u16 nr)
+{
+	command(PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+	offer();
+	outw(doorbell, 0);
+	linger();
+	GUEST_ASSERT(used(nr));
+	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	outw(doorbell, 0);
+	linger();
+	GUEST_ASSERT(used(nr));
+	command(COMMAND_ALL);
+	outw(doorbell, 0);
+}
+
 static void messages(void)
 {
 	set_up_apic();
@@ -319,13 +355,7 @@ static void messages(void)
 	GUEST_ASSERT_EQ(interrupts, 2);
 	write16(config(msix + 2), PCI_MSIX_FLAGS_ENABLE);
 	wait_interrupts(3);
-	/* who may not master the bus does nothing */
-	command(PCI_COMMAND_MEMORY);
-	offer();
-	linger();
-	GUEST_ASSERT(used(3));
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	write16(bar + notify, 0);
+	offer_in_vain(3);
 	wait_used(4);
 	wait_interrupts(4);
 	/* no vector, no interrupt */
@@ -361,7 +391,7 @@ static void line(void)
 	GUEST_ASSERT_EQ(interrupts, 4);
 	GUEST_ASSERT_EQ(read8(bar + isr), 0);
 	/* disabled it is seen in the status only */
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	command(COMMAND_ALL | PCI_COMMAND_INTX_DISABLE);
 	offer();
 	wait_used(2);
 	while (!(read16(config(PCI_STATUS)) & PCI_STATUS_INTERRUPT))
@@ -370,17 +400,17 @@ static void line(void)
 	linger();
 	cli();
 	GUEST_ASSERT_EQ(interrupts, 4);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	command(COMMAND_ALL);
 	wait_interrupts(5);
 	GUEST_ASSERT_EQ(read16(config(PCI_STATUS)) & PCI_STATUS_INTERRUPT, 0);
 	/* a reset takes it back */
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	command(COMMAND_ALL | PCI_COMMAND_INTX_DISABLE);
 	offer();
 	while (!(read16(config(PCI_STATUS)) & PCI_STATUS_INTERRUPT))
 		cpu_relax();
 	reset();
 	GUEST_ASSERT_EQ(read16(config(PCI_STATUS)) & PCI_STATUS_INTERRUPT, 0);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	command(COMMAND_ALL);
 	sti();
 	linger();
 	GUEST_ASSERT_EQ(interrupts, 5);
@@ -423,6 +453,25 @@ static void put_through(u32 offset, u32 len, u32 value)
 	write32(config(window + 16), value);
 }
 
+/* A kick with both BARs switched off */
+static void kick_through(void)
+{
+	start();
+	write16(AVAIL, 1);
+	command(PCI_COMMAND_MASTER);
+	offer();
+	linger();
+	GUEST_ASSERT(used(0));
+	write8(config(window + 4), 1);
+	write32(config(window + 8), 0);
+	write32(config(window + 12), 2);
+	write32(config(window + 16), 0);
+	wait_used(1);
+	write32(config(window + 8), 0x7fff0000);
+	write32(config(window + 16), 0);
+	GUEST_DONE();
+}
+
 static void windows(void)
 {
 	find_registers();
@@ -441,6 +490,8 @@ static void windows(void)
 	through(common, 8);
 	through(common, 3);
 	write8(config(window + 4), 1);
+	write32(config(window + 16), ~0);
+	write8(config(window + 4), 2);
 	write32(config(window + 16), ~0);
 	GUEST_ASSERT_EQ(through(common + VIRTIO_PCI_COMMON_STATUS, 1), 3);
 	GUEST_DONE();
@@ -481,6 +532,11 @@ TEST(a_queue_is_reset)
 TEST(registers_through_configuration_space)
 {
 	vcpu_done(vcpu_for(windows));
+}
+
+TEST(kick_through_configuration_space)
+{
+	vcpu_done(vcpu_for(kick_through));
 }
 
 /* ---- the end ------------------------------------------------------------- */

@@ -244,7 +244,7 @@ static void resets_amid(void)
 			write16(RING_AVAIL + 4 + 2 * i, 2 * i);
 		}
 		write16(RING_AVAIL + 2, RING_SIZE / 2);
-		write16(blk_bar + blk_notify, 0);
+		blk_ring(0);
 		for (i = 0; i < round * 50; i++)
 			cpu_relax();
 	}

@@ -172,8 +172,10 @@ static void one_round(void)
 		default:
 			scribble_ring(size);
 		}
-		if (rnd() % 4)
+		if (rnd() % 2)
 			write16(blk_bar + blk_notify, rnd() % 16 ? 0 : rnd());
+		else if (rnd() % 2)
+			outl(blk_doorbell + (rnd() % 16 ? 0 : rnd() % 128), rnd());
 	}
 	answers += read16(RING_USED + 2);
 	if (blk_status() & VIRTIO_CONFIG_S_NEEDS_RESET)

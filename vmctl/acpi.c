@@ -270,6 +270,7 @@ static void put_pci(struct aml *a)
 	aml_resources(a);
 	aml_buses(a, 0, 0);
 	aml_ports(a, ACPI_PCI_PORT, 8);
+	aml_port_window(a, ACPI_PCI_IO, ACPI_PCI_IO_SIZE);
 	aml_memory_window(a, ACPI_PCI_MEMORY, ACPI_PCI_MEMORY_SIZE);
 	aml_end(a);
 	put_pci_routing(a);

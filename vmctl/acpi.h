@@ -28,6 +28,8 @@
 #define ACPI_PCI_ECAM_SIZE	0x100000
 #define ACPI_PCI_MEMORY		0xc0100000	/* window for BARs */
 #define ACPI_PCI_MEMORY_SIZE	0x3eb00000
+#define ACPI_PCI_IO		0xc000
+#define ACPI_PCI_IO_SIZE	0x4000
 #define ACPI_PCI_PORT		0xcf8
 #define ACPI_PCI_DEVICES	32
 #define ACPI_PCI_GSI		16		/* INTA of device n: this + n % ACPI_PCI_LINES */

@@ -45,9 +45,11 @@
 #define RES_SPACE_16		0x88
 #define RES_EXT_IRQ		0x89
 #define SPACE_MEMORY		0
+#define SPACE_IO		1
 #define SPACE_BUS		2
 #define SPACE_FIXED		0x0c	/* minimum and maximum */
 #define MEMORY_WRITABLE		1
+#define IO_ENTIRE		3	/* ISA's ports or not */
 #define IRQ_CONSUMER		0x01
 #define IRQ_SHARED		0x08	/* level-triggered, active high */
 
@@ -365,16 +367,26 @@ void aml_memory_window(struct aml *a, uint32_t first, uint32_t len)
 	put32(a, len);
 }
 
-void aml_buses(struct aml *a, uint8_t first, uint8_t last)
+static void put_space16(struct aml *a, uint8_t type, uint8_t flags, uint16_t first, uint16_t last)
 {
 	put8(a, RES_SPACE_16);
 	put16(a, 13);
-	put8(a, SPACE_BUS);
+	put8(a, type);
 	put8(a, SPACE_FIXED);
-	put8(a, 0);
+	put8(a, flags);
 	put16(a, 0);			/* granularity */
 	put16(a, first);
 	put16(a, last);
 	put16(a, 0);			/* translation */
 	put16(a, last - first + 1);
+}
+
+void aml_port_window(struct aml *a, uint16_t first, uint16_t len)
+{
+	put_space16(a, SPACE_IO, IO_ENTIRE, first, first + (len - 1));
+}
+
+void aml_buses(struct aml *a, uint8_t first, uint8_t last)
+{
+	put_space16(a, SPACE_BUS, 0, first, last);
 }

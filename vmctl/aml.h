@@ -74,6 +74,7 @@ void aml_memory(struct aml *a, uint32_t first, uint32_t len);
 void aml_gsi(struct aml *a, uint32_t gsi);
 
 /* In aml_resources() of a bus: what it passes on */
+void aml_port_window(struct aml *a, uint16_t first, uint16_t len);
 void aml_memory_window(struct aml *a, uint32_t first, uint32_t len);
 void aml_buses(struct aml *a, uint8_t first, uint8_t last);
 

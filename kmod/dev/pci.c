@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A PCI bus: its host bridge, and devices of one function with one BAR of memory.
+ * A PCI bus: its host bridge, and devices of one function with a BAR of memory and one of ports.
  * Configuration space is reached by configuration mechanism 1 (PCI Local Bus 3.0,
  * 3.2.2.3.2) and in memory (PCI Express 4.0, 7.2.2), 4096 bytes a function of which
  * only the first 256 are anything.
  *
- * BARs are where the guest puts them, so all of the window that they can be in is one
- * range of the VM's device memory, and who answers in it is looked for here.
+ * BARs are where the guest puts them, so all of the window that they can be in is one range
+ * of the VM's device memory, or of its ports, and who answers in it is looked for here.
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
@@ -35,11 +35,30 @@
 #define ECAM_SLOT(o)		((o) >> 15 & 31)
 #define ECAM_REG(o)		((o) & 0xfff)
 
-#define COMMAND_KEPT		(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
+#define COMMAND_KEPT		(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
+#define BAR_REG(i)		(PCI_BASE_ADDRESS_0 + 4 * (i))
 #define MSIX_FLAGS		2	/* offset into the capability */
 
-/* Where BARs are until the guest moves them */
-#define BAR_STEP		0x100000
+/*
+ * Where BARs can be, and how far from each other they are until the guest moves them: that of
+ * device n is the nth
+ */
+static const struct space {
+	u32 first;
+	u32 size;
+	u32 step;
+	u32 address;		/* bits of the register */
+	u16 enable;		/* bit of the command register */
+} spaces[LODGE_PCI_BARS] = {
+	[LODGE_PCI_BAR_MEMORY] = {
+		.first = LODGE_PCI_MEMORY, .size = LODGE_PCI_MEMORY_SIZE, .step = 0x100000,
+		.address = (u32)PCI_BASE_ADDRESS_MEM_MASK, .enable = PCI_COMMAND_MEMORY,
+	},
+	[LODGE_PCI_BAR_IO] = {
+		.first = LODGE_PCI_IO, .size = LODGE_PCI_IO_SIZE, .step = 0x100,
+		.address = (u32)PCI_BASE_ADDRESS_IO_MASK, .enable = PCI_COMMAND_IO,
+	},
+};
 
 /* ---- bytes of configuration space ---------------------------------------- */
 
@@ -123,22 +142,24 @@ static void settle_intx(struct lodge_pci_device *dev)
 }
 
 /* Outside the window, and at 0, nothing answers */
-static u32 bar_address(const struct lodge_pci_device *dev)
+static u32 bar_address(const struct lodge_pci_device *dev, unsigned int bar)
 {
-	u32 address = get(dev->config + PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_MEM_MASK;
+	const struct space *s = &spaces[bar];
+	u32 address = get(dev->config + BAR_REG(bar), 4) & s->address;
 
-	if (!dev->bar_size || dev->gone || !(command(dev) & PCI_COMMAND_MEMORY) ||
-	    address < LODGE_PCI_MEMORY ||
-	    address - LODGE_PCI_MEMORY > LODGE_PCI_MEMORY_SIZE - dev->bar_size)
+	if (!dev->bar[bar].size || dev->gone || !(command(dev) & s->enable) ||
+	    address < s->first || address - s->first > s->size - dev->bar[bar].size)
 		return 0;
 	return address;
 }
 
 static void settle(struct lodge_pci_device *dev)
 {
+	unsigned int i;
 	u16 flags;
 
-	WRITE_ONCE(dev->where, bar_address(dev));
+	for (i = 0; i < LODGE_PCI_BARS; i++)
+		WRITE_ONCE(dev->bar[i].where, bar_address(dev, i));
 	WRITE_ONCE(dev->master, !dev->gone && (command(dev) & PCI_COMMAND_MASTER));
 	settle_intx(dev);
 	if (!dev->msix_at)
@@ -297,26 +318,28 @@ static const struct lodge_bus_ops ecam_ops = {
 /* ---- accesses to BARs ---------------------------------------------------- */
 
 /* Looked at once: the BAR may be moved meanwhile */
-static bool covers(const struct lodge_pci_device *dev, u32 address, u8 width, u32 *offset)
+static bool covers(const struct lodge_pci_device *dev, enum lodge_pci_space space, u32 address,
+		   u8 width, u32 *offset)
 {
-	u32 where = dev ? READ_ONCE(dev->where) : 0;
+	u32 where = dev ? READ_ONCE(dev->bar[space].where) : 0;
 
 	*offset = address - where;
-	return where && *offset < dev->bar_size && dev->bar_size - *offset >= width;
+	return where && *offset < dev->bar[space].size && dev->bar[space].size - *offset >= width;
 }
 
 /* Where two BARs overlap, either answers; in an RCU read section, as what is done with it */
-static struct lodge_pci_device *find(struct lodge_pci *pci, u32 address, u8 width, u32 *offset)
+static struct lodge_pci_device *find(struct lodge_pci *pci, enum lodge_pci_space space,
+				     u32 address, u8 width, u32 *offset)
 {
-	unsigned int slot = READ_ONCE(pci->hint);
+	unsigned int slot = READ_ONCE(pci->hint[space]);
 	struct lodge_pci_device *dev = rcu_dereference(pci->device[slot]);
 
-	if (likely(covers(dev, address, width, offset)))
+	if (likely(covers(dev, space, address, width, offset)))
 		return dev;
 	for (slot = 0; slot < LODGE_PCI_SLOTS; slot++) {
 		dev = rcu_dereference(pci->device[slot]);
-		if (covers(dev, address, width, offset)) {
-			WRITE_ONCE(pci->hint, slot);
+		if (covers(dev, space, address, width, offset)) {
+			WRITE_ONCE(pci->hint[space], slot);
 			return dev;
 		}
 	}
@@ -329,7 +352,7 @@ static u64 memory_read(void *opaque, u32 offset, u8 width)
 	u64 value;
 
 	rcu_read_lock();
-	dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
+	dev = find(opaque, LODGE_PCI_BAR_MEMORY, LODGE_PCI_MEMORY + offset, width, &offset);
 	value = dev ? dev->ops->read(dev, offset, width) : ~0ULL;
 	rcu_read_unlock();
 	return value;
@@ -340,7 +363,7 @@ static enum lodge_bus_end memory_write(void *opaque, u32 offset, u8 width, u64 v
 	struct lodge_pci_device *dev;
 
 	rcu_read_lock();
-	dev = find(opaque, LODGE_PCI_MEMORY + offset, width, &offset);
+	dev = find(opaque, LODGE_PCI_BAR_MEMORY, LODGE_PCI_MEMORY + offset, width, &offset);
 	if (dev)
 		dev->ops->write(dev, offset, width, value);
 	rcu_read_unlock();
@@ -352,22 +375,51 @@ static const struct lodge_bus_ops memory_ops = {
 	.write = memory_write,
 };
 
+static u64 io_read(void *opaque, u32 offset, u8 width)
+{
+	return ~0ULL;
+}
+
+static enum lodge_bus_end io_write(void *opaque, u32 offset, u8 width, u64 value)
+{
+	struct lodge_pci_device *dev;
+
+	rcu_read_lock();
+	dev = find(opaque, LODGE_PCI_BAR_IO, LODGE_PCI_IO + offset, width, &offset);
+	if (dev)
+		dev->ops->write_port(dev, offset, width, value);
+	rcu_read_unlock();
+	return LODGE_BUS_DONE;
+}
+
+static const struct lodge_bus_ops io_ops = {
+	.read = io_read,
+	.write = io_write,
+};
+
 /* ---- making devices ------------------------------------------------------ */
+
+static void init_bar(struct lodge_pci_device *dev, enum lodge_pci_space space, u32 size)
+{
+	dev->bar[space].size = size;
+	put(dev->mask + BAR_REG(space), 4, -size);
+	dev->mask[PCI_COMMAND] |= size ? spaces[space].enable : 0;
+}
 
 /**
  * lodge_pci_init - a device's configuration space
  * @dev: zeroed
- * @ops: NULL if it has neither BAR nor registers of its own
+ * @ops: NULL if it has neither BARs nor registers of its own
  * @id: what it is
- * @bar_size: bytes of BAR 0: a power of two, 16 to BAR_STEP, or 0
+ * @memory_size: bytes of BAR 0: a power of two, 16 to 1 MiB, or 0
+ * @io_size: ports of BAR 1: a power of two, 4 to 256, or 0
  */
 void lodge_pci_init(struct lodge_pci_device *dev, const struct lodge_pci_ops *ops,
-		    const struct lodge_pci_id *id, u32 bar_size)
+		    const struct lodge_pci_id *id, u32 memory_size, u32 io_size)
 {
 	u8 *c = dev->config;
 
 	dev->ops = ops;
-	dev->bar_size = bar_size;
 	dev->end = PCI_STD_HEADER_SIZEOF;
 	put(c + PCI_VENDOR_ID, 2, id->vendor);
 	put(c + PCI_DEVICE_ID, 2, id->device);
@@ -375,10 +427,12 @@ void lodge_pci_init(struct lodge_pci_device *dev, const struct lodge_pci_ops *op
 	put(c + PCI_SUBSYSTEM_VENDOR_ID, 2, id->sub_vendor);
 	put(c + PCI_SUBSYSTEM_ID, 2, id->sub_device);
 	dev->mask[PCI_CACHE_LINE_SIZE] = 0xff;
-	if (!bar_size)
+	if (!memory_size)
 		return;
 	put(dev->mask + PCI_COMMAND, 2, COMMAND_KEPT);
-	put(dev->mask + PCI_BASE_ADDRESS_0, 4, -bar_size);
+	init_bar(dev, LODGE_PCI_BAR_MEMORY, memory_size);
+	init_bar(dev, LODGE_PCI_BAR_IO, io_size);
+	c[BAR_REG(LODGE_PCI_BAR_IO)] = io_size ? PCI_BASE_ADDRESS_SPACE_IO : 0;
 	dev->mask[PCI_INTERRUPT_LINE] = 0xff;
 	c[PCI_INTERRUPT_LINE] = 0xff;	/* of the PICs: none */
 	c[PCI_INTERRUPT_PIN] = 1;
@@ -474,13 +528,16 @@ int lodge_pci_free_slot(const struct lodge_pci *pci)
 int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned int slot)
 {
 	unsigned long flags;
+	unsigned int i;
 
 	if (lodge_pci_has(pci, slot))
 		return -EEXIST;
 	dev->pci = pci;
 	dev->slot = slot;
-	if (dev->bar_size)
-		put(dev->config + PCI_BASE_ADDRESS_0, 4, LODGE_PCI_MEMORY + slot * BAR_STEP);
+	for (i = 0; i < LODGE_PCI_BARS; i++)
+		if (dev->bar[i].size)
+			put(dev->config + BAR_REG(i), 4, (dev->config[BAR_REG(i)] & 0xf) +
+			    spaces[i].first + slot * spaces[i].step);
 	raw_spin_lock_irqsave(&pci->lock, flags);
 	settle(dev);
 	rcu_assign_pointer(pci->device[slot], dev);
@@ -519,7 +576,7 @@ static void add_bridge(struct lodge_pci *pci)
 		.sub_vendor = 0x1af4, .sub_device = 0x1100,
 	};
 
-	lodge_pci_init(&pci->bridge, NULL, &id, 0);
+	lodge_pci_init(&pci->bridge, NULL, &id, 0, 0);
 	pci->bridge.pci = pci;
 	RCU_INIT_POINTER(pci->device[0], &pci->bridge);
 }
@@ -543,6 +600,9 @@ int lodge_pci_attach(struct lodge_pci *pci, struct lodge_bus *ports, struct lodg
 	const struct lodge_bus_range window = {
 		LODGE_PCI_MEMORY, LODGE_PCI_MEMORY_SIZE, &memory_ops, pci,
 	};
+	const struct lodge_bus_range io = {
+		LODGE_PCI_IO, LODGE_PCI_IO_SIZE, &io_ops, pci,
+	};
 	int err;
 
 	raw_spin_lock_init(&pci->lock);
@@ -551,6 +611,8 @@ int lodge_pci_attach(struct lodge_pci *pci, struct lodge_bus *ports, struct lodg
 	err = lodge_bus_remove(ports, LODGE_PCI_PORT + PORT_RESET, &pci->reset);
 	if (!err)
 		err = lodge_bus_add(ports, &port);
+	if (!err)
+		err = lodge_bus_add(ports, &io);
 	if (!err)
 		err = lodge_bus_add(memory, &ecam);
 	return err ? err : lodge_bus_add(memory, &window);

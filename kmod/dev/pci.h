@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * pci.h - a PCI bus with its host bridge: configuration space by ports and in memory,
- * one BAR of memory per device, MSI-X, INTx
+ * a BAR of memory and one of ports per device, MSI-X, INTx
  */
 #ifndef LODGE_DEV_PCI_H
 #define LODGE_DEV_PCI_H
@@ -22,15 +22,41 @@ struct lodge_pci_device;
 #define LODGE_PCI_ECAM_SIZE	0x100000
 #define LODGE_PCI_MEMORY	0xc0100000ULL	/* BARs answer in this window only */
 #define LODGE_PCI_MEMORY_SIZE	0x3eb00000	/* to the I/O APIC */
+#define LODGE_PCI_IO		0xc000		/* likewise those of ports */
+#define LODGE_PCI_IO_SIZE	0x4000
 #define LODGE_PCI_GSI		16		/* INTA of device n is GSI 16 + n % 8 */
 #define LODGE_PCI_LINES		8
 #define LODGE_PCI_SLOTS		32		/* device numbers; 0 is the host bridge */
 #define LODGE_PCI_CONFIG	256		/* bytes of configuration space */
 
 /**
- * struct lodge_pci_ops - a device behind its BAR
- * @read: @width bytes at @offset into the BAR, all of them inside; as lodge_bus_ops.read
+ * enum lodge_pci_space - where a BAR lies, and its number
+ * @LODGE_PCI_BAR_MEMORY: in memory
+ * @LODGE_PCI_BAR_IO: at ports
+ * @LODGE_PCI_BARS: how many there are
+ */
+enum lodge_pci_space {
+	LODGE_PCI_BAR_MEMORY,
+	LODGE_PCI_BAR_IO,
+	LODGE_PCI_BARS,
+};
+
+/**
+ * struct lodge_pci_bar - a range of addresses that a device answers at
+ * @size: bytes, a power of two, 0: none [I]
+ * @where: guest-physical address or port at which it answers, 0: nowhere; written under
+ *	lodge_pci.lock, read without
+ */
+struct lodge_pci_bar {
+	u32 size;
+	u32 where;
+};
+
+/**
+ * struct lodge_pci_ops - a device behind its BARs
+ * @read: @width bytes at @offset into BAR 0, all of them inside; as lodge_bus_ops.read
  * @write: likewise
+ * @write_port: likewise, into BAR 1, whose ports read as all ones; may be NULL without that
  * @before_read: configuration space from @reg on is about to be read; may be NULL
  * @after_write: it has been written; may be NULL
  * @destroy: frees the device; no guest reaches it any more; may sleep
@@ -40,6 +66,7 @@ struct lodge_pci_device;
 struct lodge_pci_ops {
 	u64 (*read)(struct lodge_pci_device *dev, u32 offset, u8 width);
 	void (*write)(struct lodge_pci_device *dev, u32 offset, u8 width, u64 value);
+	void (*write_port)(struct lodge_pci_device *dev, u32 offset, u8 width, u64 value);
 	void (*before_read)(struct lodge_pci_device *dev, u8 reg, u8 width);
 	void (*after_write)(struct lodge_pci_device *dev, u8 reg, u8 width);
 	void (*destroy)(struct lodge_pci_device *dev);
@@ -71,10 +98,8 @@ struct lodge_pci_id {
  * @last: capability that was added last, 0: none [I]
  * @end: first byte of configuration space behind the capabilities [I]
  * @msix_at: MSI-X capability, 0: none [I]
- * @bar_size: bytes of BAR 0, a power of two, 0: none [I]
- * @where: guest-physical address at which BAR 0 answers, 0: nowhere; written under @pci's
- *	lock, read without
- * @master: it may write to memory and send messages; likewise
+ * @bar: by space
+ * @master: it may write to memory and send messages; written under @pci's lock, read without
  * @intx: it has an interrupt [L]
  * @asserted: it is one of those that assert its line [L]
  * @gone: it has been taken off the bus: it has no BAR, line or message any more [L]
@@ -91,8 +116,7 @@ struct lodge_pci_device {
 	u8 last;
 	u8 end;
 	u8 msix_at;
-	u32 bar_size;
-	u32 where;
+	struct lodge_pci_bar bar[LODGE_PCI_BARS];
 	bool master;
 	bool intx;
 	bool asserted;
@@ -110,7 +134,7 @@ struct lodge_pci_device {
  * @reset: who answered at port 0xcf9, among ours, before [I]
  * @address: port 0xcf8
  * @asserted: devices that assert each line [L]
- * @hint: device that was accessed last
+ * @hint: device that was accessed last in each space
  * @device: by number; read under RCU, changed by one at a time, who sees to that itself
  * @bridge: device 0
  *
@@ -122,7 +146,7 @@ struct lodge_pci {
 	struct lodge_bus_range reset;
 	u32 address;
 	u8 asserted[LODGE_PCI_LINES];
-	u8 hint;
+	u8 hint[LODGE_PCI_BARS];
 	struct lodge_pci_device __rcu *device[LODGE_PCI_SLOTS];
 	struct lodge_pci_device bridge;
 };
@@ -133,7 +157,7 @@ void lodge_pci_detach(struct lodge_pci *pci);
 
 /* making a device */
 void lodge_pci_init(struct lodge_pci_device *dev, const struct lodge_pci_ops *ops,
-		    const struct lodge_pci_id *id, u32 bar_size);
+		    const struct lodge_pci_id *id, u32 memory_size, u32 io_size);
 u8 lodge_pci_add_capability(struct lodge_pci_device *dev, u8 id, const void *body, u8 len);
 void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, unsigned int nr,
 			u32 table, u32 pending);

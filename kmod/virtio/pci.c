@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Virtio over PCI, modern devices only (virtio 1.2, 4.1): capabilities that tell where
- * in BAR 0 each group of registers is, and the registers.
+ * in BAR 0 each group of registers is, and the registers.  Notification is in BAR 1 once more, and
+ * preferred there (4.1.4.1): a write to a port needs no instruction emulated, nor the window left.
  */
 #include <linux/bits.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/nospec.h>
 #include <linux/pci_regs.h>
 #include <linux/slab.h>
@@ -34,6 +36,7 @@
 #define COMMON_LEN	0x3c
 #define CONFIG_LEN	0x1000
 #define NOTIFY_SHIFT	2		/* a double word for each queue */
+#define PORTS		roundup_pow_of_two(LODGE_VIRTIO_QUEUES << NOTIFY_SHIFT)
 
 /* Of the capability that opens a window on the BAR (4.1.4.9) */
 #define WINDOW_BAR	offsetof(struct virtio_pci_cap, bar)
@@ -299,6 +302,18 @@ static u64 bar_read(struct lodge_pci_device *pci, u32 offset, u8 width)
 }
 
 /* The queue is the address; what is written is not looked at */
+static void notify(struct lodge_pci_device *pci, u32 offset)
+{
+	/* who may not master the bus cannot look at the queue */
+	if (READ_ONCE(pci->master))
+		lodge_virtio_kick(of(pci)->dev, offset >> NOTIFY_SHIFT);
+}
+
+static void write_port(struct lodge_pci_device *pci, u32 offset, u8 width, u64 value)
+{
+	notify(pci, offset);
+}
+
 static void bar_write(struct lodge_pci_device *pci, u32 offset, u8 width, u64 value)
 {
 	struct virtio_pci *vp = of(pci);
@@ -306,9 +321,7 @@ static void bar_write(struct lodge_pci_device *pci, u32 offset, u8 width, u64 va
 
 	switch (PAGE(offset)) {
 	case PAGE(NOTIFY):
-		/* who may not master the bus cannot look at the queue */
-		if (READ_ONCE(pci->master))
-			lodge_virtio_kick(vp->dev, in_page >> NOTIFY_SHIFT);
+		notify(pci, in_page);
 		break;
 	case PAGE(COMMON):
 		common_write(vp, in_page, width, value);
@@ -324,16 +337,23 @@ static void bar_write(struct lodge_pci_device *pci, u32 offset, u8 width, u64 va
 
 /* ---- the window in configuration space, 4.1.4.9 -------------------------- */
 
-/* Where it points to; false if that is nowhere */
-static bool window(struct virtio_pci *vp, u32 *offset, u8 *width)
+/* The BAR, and where in it the window is; LODGE_PCI_BARS if that is nowhere */
+static unsigned int window(struct virtio_pci *vp, u32 *offset, u8 *width)
 {
 	u32 length = lodge_pci_get_config(&vp->pci, vp->window + WINDOW_LENGTH, 4);
+	u8 bar = lodge_pci_get_config(&vp->pci, vp->window + WINDOW_BAR, 1);
+	u32 at = lodge_pci_get_config(&vp->pci, vp->window + WINDOW_OFFSET, 4), size;
 
-	*offset = lodge_pci_get_config(&vp->pci, vp->window + WINDOW_OFFSET, 4);
+	if (bar >= LODGE_PCI_BARS || (length != 1 && length != 2 && length != 4) ||
+	    (at & (length - 1)))
+		return LODGE_PCI_BARS;
+	bar = array_index_nospec(bar, LODGE_PCI_BARS);
+	size = vp->pci.bar[bar].size;
+	if (at >= size)
+		return LODGE_PCI_BARS;
+	*offset = array_index_nospec(at, size);
 	*width = length;
-	return !lodge_pci_get_config(&vp->pci, vp->window + WINDOW_BAR, 1) &&
-	       (length == 1 || length == 2 || length == 4) && !(*offset & (length - 1)) &&
-	       *offset < BAR_SIZE;
+	return bar;
 }
 
 static bool meets_window(const struct virtio_pci *vp, u8 reg, u8 width)
@@ -346,20 +366,30 @@ static bool meets_window(const struct virtio_pci *vp, u8 reg, u8 width)
 static void before_read(struct lodge_pci_device *pci, u8 reg, u8 width)
 {
 	struct virtio_pci *vp = of(pci);
+	unsigned int bar;
 	u32 offset;
 
-	if (meets_window(vp, reg, width) && window(vp, &offset, &width))
+	if (!meets_window(vp, reg, width))
+		return;
+	bar = window(vp, &offset, &width);
+	if (bar < LODGE_PCI_BARS)
 		lodge_pci_put_config(pci, vp->window + WINDOW_DATA, width,
-				     bar_read(pci, array_index_nospec(offset, BAR_SIZE), width));
+				     bar ? ~0 : bar_read(pci, offset, width));
 }
 
 static void after_write(struct lodge_pci_device *pci, u8 reg, u8 width)
 {
 	struct virtio_pci *vp = of(pci);
+	unsigned int bar;
 	u32 offset;
 
-	if (meets_window(vp, reg, width) && window(vp, &offset, &width))
-		bar_write(pci, array_index_nospec(offset, BAR_SIZE), width,
+	if (!meets_window(vp, reg, width))
+		return;
+	bar = window(vp, &offset, &width);
+	if (bar == LODGE_PCI_BAR_IO)
+		notify(pci, offset);
+	else if (bar == LODGE_PCI_BAR_MEMORY)
+		bar_write(pci, offset, width,
 			  lodge_pci_get_config(pci, vp->window + WINDOW_DATA, width));
 }
 
@@ -409,6 +439,7 @@ static void destroy(struct lodge_pci_device *pci)
 static const struct lodge_pci_ops ops = {
 	.read = bar_read,
 	.write = bar_write,
+	.write_port = write_port,
 	.before_read = before_read,
 	.after_write = after_write,
 	.destroy = destroy,
@@ -428,7 +459,7 @@ static u32 class_of(u16 id)
 	}
 }
 
-static u8 add_group(struct virtio_pci *vp, u8 type, u32 offset, u32 length, u8 room)
+static u8 add_group(struct virtio_pci *vp, u8 type, u8 bar, u32 offset, u32 length, u8 room)
 {
 	struct {
 		struct virtio_pci_cap cap;
@@ -436,6 +467,7 @@ static u8 add_group(struct virtio_pci *vp, u8 type, u32 offset, u32 length, u8 r
 	} c = {
 		.cap.cap_len = room,
 		.cap.cfg_type = type,
+		.cap.bar = bar,
 		.cap.offset = cpu_to_le32(offset),
 		.cap.length = cpu_to_le32(length),
 		.last = cpu_to_le32(type == VIRTIO_PCI_CAP_NOTIFY_CFG ? BIT(NOTIFY_SHIFT) : 0),
@@ -447,15 +479,16 @@ static u8 add_group(struct virtio_pci *vp, u8 type, u32 offset, u32 length, u8 r
 static void add_capabilities(struct virtio_pci *vp)
 {
 	const u8 plain = sizeof(struct virtio_pci_cap);
+	const u32 doorbells = vp->dev->nr_queues << NOTIFY_SHIFT;
 	u8 *mask = vp->pci.mask;
 
-	add_group(vp, VIRTIO_PCI_CAP_COMMON_CFG, COMMON, COMMON_LEN, plain);
-	add_group(vp, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY, vp->dev->nr_queues << NOTIFY_SHIFT,
-		  plain + 4);
-	add_group(vp, VIRTIO_PCI_CAP_ISR_CFG, ISR, 1, plain);
+	add_group(vp, VIRTIO_PCI_CAP_COMMON_CFG, 0, COMMON, COMMON_LEN, plain);
+	add_group(vp, VIRTIO_PCI_CAP_NOTIFY_CFG, LODGE_PCI_BAR_IO, 0, doorbells, plain + 4);
+	add_group(vp, VIRTIO_PCI_CAP_NOTIFY_CFG, 0, NOTIFY, doorbells, plain + 4);
+	add_group(vp, VIRTIO_PCI_CAP_ISR_CFG, 0, ISR, 1, plain);
 	if (vp->dev->ops->config_len)
-		add_group(vp, VIRTIO_PCI_CAP_DEVICE_CFG, CONFIG, CONFIG_LEN, plain);
-	vp->window = add_group(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, plain + 4);
+		add_group(vp, VIRTIO_PCI_CAP_DEVICE_CFG, 0, CONFIG, CONFIG_LEN, plain);
+	vp->window = add_group(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0, plain + 4);
 	mask += vp->window;
 	mask[WINDOW_BAR] = 0xff;
 	memset(mask + WINDOW_OFFSET, 0xff, 4);
@@ -485,7 +518,7 @@ int lodge_virtio_pci_add(struct lodge_pci *pci, struct lodge_virtio *dev, unsign
 		return -ENOMEM;
 	BUILD_BUG_ON(LODGE_VIRTIO_QUEUES + 1 > LODGE_MSIX_MAX);
 	vp->dev = dev;
-	lodge_pci_init(&vp->pci, &ops, &id, BAR_SIZE);
+	lodge_pci_init(&vp->pci, &ops, &id, BAR_SIZE, PORTS);
 	lodge_pci_add_msix(&vp->pci, pci->irq, dev->nr_queues + 1, TABLE, PENDING);
 	add_capabilities(vp);
 	dev->transport = vp;

@@ -127,7 +127,7 @@ static void batch(u64 *seed)
 	write16(RING_AVAIL + 2, new);
 	asm volatile("mfence" : : : "memory");
 	if ((u16)(new - read16(AVAIL_EVENT) - 1) < (u16)(new - old))
-		write16(blk_bar + blk_notify, 0);
+		blk_ring(0);
 	for (;;) {
 		cli();
 		seen = read16(RING_USED + 2);

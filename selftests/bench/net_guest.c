@@ -48,6 +48,15 @@ static inline void add(u32 q, u32 head)
 	write16(NET_AVAIL(q) + 4 + available[q]++ % NET_SLOTS * 2, head);
 }
 
+/* A port, or memory */
+static void ring(u32 q)
+{
+	if (net_doorbell[q] < 0x10000)
+		outw(net_doorbell[q], q);
+	else
+		write16(net_doorbell[q], q);
+}
+
 static void publish(u32 q)
 {
 	u16 old = kicked[q], new = available[q];
@@ -57,7 +66,7 @@ static void publish(u32 q)
 	fence();
 	kicked[q] = new;
 	if ((u16)(new - read16(NET_USED(q) + 4 + 8 * NET_SLOTS) - 1) < (u16)(new - old))
-		write16(net_doorbell[q], q);
+		ring(q);
 }
 
 static inline u16 used(u32 q)
@@ -213,8 +222,7 @@ static void start_queue(u32 q)
 	blk_address(VIRTIO_PCI_COMMON_Q_USEDLO, NET_USED(q));
 	write16(blk_reg(VIRTIO_PCI_COMMON_Q_ENABLE), 1);
 	/* a double word each */
-	net_doorbell[q] = blk_bar + blk_notify +
-			  4 * read16(blk_reg(VIRTIO_PCI_COMMON_Q_NOFF));
+	net_doorbell[q] = blk_doorbell + 4 * read16(blk_reg(VIRTIO_PCI_COMMON_Q_NOFF));
 }
 
 static void start_device(void)

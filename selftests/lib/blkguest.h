@@ -23,7 +23,7 @@
 #define NO_STATUS	0x77
 
 static u64 blk_bar;
-static u32 blk_common, blk_notify, blk_config;
+static u32 blk_common, blk_notify, blk_config, blk_doorbell;
 static u16 blk_next;	/* descriptors of the request that is being made */
 
 static inline void blk_find(void)
@@ -36,6 +36,10 @@ static inline void blk_find(void)
 			continue;
 		type = read8(config(at + 3));
 		offset = read32(config(at + 8));
+		if (read8(config(at + 4)) == 1) {
+			blk_doorbell = (read32(config(PCI_BASE_ADDRESS_1)) & ~3u) + offset;
+			continue;
+		}
 		if (type == VIRTIO_PCI_CAP_COMMON_CFG)
 			blk_common = offset;
 		else if (type == VIRTIO_PCI_CAP_NOTIFY_CFG)
@@ -43,8 +47,14 @@ static inline void blk_find(void)
 		else if (type == VIRTIO_PCI_CAP_DEVICE_CFG)
 			blk_config = offset;
 	}
-	GUEST_ASSERT(blk_config);
-	command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	GUEST_ASSERT(blk_config && blk_doorbell);
+	command(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+/* As Linux, by the port that the device prefers; a double word for each queue */
+static inline void blk_ring(u32 queue)
+{
+	outw(blk_doorbell + 4 * queue, queue);
 }
 
 static inline u64 blk_reg(u32 reg)
@@ -142,7 +152,7 @@ static inline void blk_kick(void)
 
 	write16(RING_AVAIL + 4 + idx % RING_SIZE * 2, 0);
 	write16(RING_AVAIL + 2, idx + 1);
-	write16(blk_bar + blk_notify, 0);
+	blk_ring(0);
 }
 
 /* Returns the status, or NO_STATUS if the device asks for a reset instead */

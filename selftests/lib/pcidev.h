@@ -16,6 +16,7 @@
 #define SLOT		5	/* of the device */
 #endif
 #define BAR_SIZE	0x8000u
+#define IO_SIZE		0x80u
 
 static inline u32 read32(u64 at)
 {

@@ -49,7 +49,7 @@ static inline void queue_offer(u16 q, u16 head)
 
 	write16(QUEUE_AVAIL(q) + 4 + idx % QUEUE_SIZE * 2, head);
 	write16(QUEUE_AVAIL(q) + 2, idx + 1);
-	write16(blk_bar + blk_notify + 4 * q, q);
+	blk_ring(q);
 }
 
 static inline bool queue_has_used(u16 q)

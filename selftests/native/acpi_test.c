@@ -217,7 +217,7 @@ struct walk {
 	unsigned int nr_ports;
 	unsigned int irqs;
 	unsigned int fixed[2];		/* memory: first, length */
-	unsigned int window[2];
+	unsigned int window[2], io[2];
 	unsigned int buses[2];		/* first, last */
 	unsigned int routes;
 	unsigned int gsis;
@@ -291,10 +291,16 @@ static void large(struct walk *w, const uint8_t *p)
 	default:
 		ASSERT_EQ(*p, 0x88);
 		ASSERT_EQ(le(p + 1, 2), 13u);
+		EXPECT_EQ(le(p + 14, 2), le(p + 10, 2) - le(p + 8, 2) + 1);
+		if (p[3] == 1) {
+			EXPECT_EQ(p[5], 3);
+			w->io[0] = le(p + 8, 2);
+			w->io[1] = le(p + 10, 2);
+			break;
+		}
 		EXPECT_EQ(p[3], 2);
 		w->buses[0] = le(p + 8, 2);
 		w->buses[1] = le(p + 10, 2);
-		EXPECT_EQ(le(p + 14, 2), le(p + 10, 2) - le(p + 8, 2) + 1);
 	}
 }
 
@@ -490,6 +496,8 @@ static void dsdt(unsigned int cpus)
 	EXPECT_EQ(w.ports[3], 0xcf8u);
 	EXPECT_EQ(w.irqs, 1u << 4 | 1u << 8);
 	EXPECT_EQ(w.buses[0] | w.buses[1], 0u);
+	EXPECT_EQ(w.io[0], 0xc000u);
+	EXPECT_EQ(w.io[1], 0xffffu);
 	EXPECT_EQ(w.window[0], 0xc0100000u);
 	EXPECT_EQ(w.window[1], 0x3eb00000u);
 	EXPECT_EQ(w.fixed[0], 0xc0000000u);
@@ -520,7 +528,7 @@ TEST(no_pci)
 		EXPECT_EQ(w.methods, 0u);
 		EXPECT_EQ(find_table("FACP")[92], 0);
 		EXPECT_EQ(w.nr_ports, 3u);
-		EXPECT_EQ(w.window[0] | w.routes, 0u);
+		EXPECT_EQ(w.window[0] | w.io[1] | w.routes, 0u);
 	}
 	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, &machine), 0u);
 }

@@ -14,6 +14,7 @@
 
 #define DEVICES		12
 #define BAR_SIZE	0x2000
+#define IO_SIZE		32
 #define TABLE		0x1000
 #define PENDING		0x1800
 #define ENTRIES		5
@@ -24,7 +25,9 @@ static struct lodge_pci pci;
 static struct lodge_pci_device dev[DEVICES];
 static struct lodge_irq *const irq = (void *)0x1000;
 static bool line[24];
-static unsigned int messages, reads, destroyed;
+static unsigned int messages, reads, destroyed, port_writes;
+static struct lodge_pci_device *port_of;
+static u32 port_offset;
 static u64 last_address;
 static u32 last_data;
 
@@ -63,6 +66,14 @@ static void bar_write(struct lodge_pci_device *d, u32 offset, u8 width, u64 valu
 		lodge_msix_write(&d->msix, offset - TABLE, width, value);
 }
 
+static void write_port(struct lodge_pci_device *d, u32 offset, u8 width, u64 value)
+{
+	ASSERT_LE(offset + width, IO_SIZE);
+	port_writes++;
+	port_of = d;
+	port_offset = offset;
+}
+
 static void looked_at(struct lodge_pci_device *d, u8 reg, u8 width)
 {
 	ASSERT_LE(reg + width, LODGE_PCI_CONFIG);
@@ -76,6 +87,7 @@ static void destroy(struct lodge_pci_device *d)
 static const struct lodge_pci_ops ops = {
 	.read = bar_read,
 	.write = bar_write,
+	.write_port = write_port,
 	.before_read = looked_at,
 	.after_write = looked_at,
 	.destroy = destroy,
@@ -112,7 +124,7 @@ static void set_up(void)
 	ASSERT_EQ(lodge_bus_add(&ports, &reset), 0);
 	ASSERT_EQ(lodge_pci_attach(&pci, &ports, &memory, irq), 0);
 	for (i = 1; i < DEVICES; i++) {
-		lodge_pci_init(&dev[i], &ops, &id, BAR_SIZE);
+		lodge_pci_init(&dev[i], &ops, &id, BAR_SIZE, i == DEVICES - 1 ? 0 : IO_SIZE);
 		lodge_pci_add_msix(&dev[i], irq, ENTRIES, TABLE, PENDING);
 		ASSERT_EQ(lodge_pci_free_slot(&pci), (int)i);
 		ASSERT_EQ(lodge_pci_add(&pci, &dev[i], i), 0);
@@ -229,6 +241,54 @@ TEST(a_port_of_somebody_else)
 	EXPECT_EQ(lodge_pci_attach(&pci, &other, &memory, irq), -ENOENT);
 }
 
+TEST(ports_of_devices)
+{
+	const u32 bar = PCI_BASE_ADDRESS_0 + 4;
+
+	set_up();
+	port_writes = 0;
+	EXPECT_EQ(get(&memory, config(3, bar), 4), 0xc301u);
+	set(&ports, 0xc304, 2, 0);
+	EXPECT_EQ(port_writes, 0u);
+	command(3, PCI_COMMAND_MEMORY);
+	set(&ports, 0xc304, 2, 0);
+	EXPECT_EQ(port_writes, 0u);
+	command(3, PCI_COMMAND_IO);
+	command(4, PCI_COMMAND_IO);
+	set(&ports, 0xc304, 2, 0);
+	EXPECT_EQ(port_writes, 1u);
+	EXPECT_TRUE(port_of == &dev[3]);
+	EXPECT_EQ(port_offset, 4u);
+	set(&ports, 0xc41c, 4, 0);
+	EXPECT_EQ(port_writes, 2u);
+	EXPECT_TRUE(port_of == &dev[4]);
+	/* all inside or not at all; all ones are read */
+	set(&ports, 0xc31e, 4, 0);
+	set(&ports, 0xc320, 1, 0);
+	EXPECT_EQ(port_writes, 2u);
+	EXPECT_EQ(get(&ports, 0xc300, 1) & 0xff, 0xffu);
+	/* its size, and that it is one of ports, cannot be changed */
+	set(&memory, config(3, bar), 4, ~0u);
+	EXPECT_EQ(get(&memory, config(3, bar), 4), 0xffffffe1u);
+	set(&ports, 0xffe0, 1, 0);
+	EXPECT_EQ(port_writes, 2u);
+	set(&memory, config(3, bar), 4, 0xffe0);
+	set(&ports, 0xffe8, 1, 0);
+	EXPECT_EQ(port_writes, 3u);
+	EXPECT_EQ(port_offset, 8u);
+	/* below the window are others */
+	set(&memory, config(3, bar), 4, 0xbfe0);
+	set(&ports, 0xbfe0, 1, 0);
+	set(&memory, config(3, bar), 4, 0);
+	set(&ports, 0xc000, 1, 0);
+	EXPECT_EQ(port_writes, 3u);
+	/* one without */
+	command(DEVICES - 1, 0xffff);
+	EXPECT_EQ(get(&memory, config(DEVICES - 1, PCI_COMMAND), 2) & PCI_COMMAND_IO, 0u);
+	set(&memory, config(DEVICES - 1, bar), 4, 0xc001);
+	EXPECT_EQ(get(&memory, config(DEVICES - 1, bar), 4), 0u);
+}
+
 TEST(devices_are_destroyed)
 {
 	set_up();
@@ -272,10 +332,15 @@ static void check_all(void)
 		ASSERT_EQ(get(&memory, config(i, 0), 4), 0x56781234u);
 		ASSERT_EQ(get(&memory, config(i, dev[i].msix_at), 1), PCI_CAP_ID_MSIX);
 		want[i % 8] += dev[i].asserted;
-		if (dev[i].where) {
-			ASSERT_GE(dev[i].where, (u32)LODGE_PCI_MEMORY);
-			ASSERT_LE(dev[i].where - LODGE_PCI_MEMORY,
+		if (dev[i].bar[0].where) {
+			ASSERT_GE(dev[i].bar[0].where, (u32)LODGE_PCI_MEMORY);
+			ASSERT_LE(dev[i].bar[0].where - LODGE_PCI_MEMORY,
 				  (u32)LODGE_PCI_MEMORY_SIZE - BAR_SIZE);
+		}
+		if (dev[i].bar[1].where) {
+			ASSERT_GE(dev[i].bar[1].where, (u32)LODGE_PCI_IO);
+			ASSERT_LE(dev[i].bar[1].where - LODGE_PCI_IO,
+				  (u32)LODGE_PCI_IO_SIZE - IO_SIZE);
 		}
 	}
 	for (i = 0; i < 8; i++)
@@ -284,9 +349,11 @@ static void check_all(void)
 
 static u32 likely_reg(void)
 {
-	const u32 regs[] = { PCI_BASE_ADDRESS_0, PCI_COMMAND, dev[1].msix_at };
+	const u32 regs[] = {
+		PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_0 + 4, PCI_COMMAND, dev[1].msix_at,
+	};
 
-	return regs[any(3)];
+	return regs[any(4)];
 }
 
 TEST(whatever_a_guest_does)
@@ -296,12 +363,14 @@ TEST(whatever_a_guest_does)
 
 	set_up();
 	reads = 0;
+	port_writes = 0;
 	for (i = 0; i < 2000000; i++) {
 		u8 width = widths[any(4)];
 		u64 value = any(3) ? (u64)any(~0u) << 32 | any(~0u) << 8 | any(256) :
-			    LODGE_PCI_MEMORY + any(16) * 0x100000;
+			    any(2) ? LODGE_PCI_MEMORY + any(16) * 0x100000 :
+			    LODGE_PCI_IO + any(64) * 32;
 
-		switch (any(8)) {
+		switch (any(9)) {
 		case 0:
 			lodge_pci_set_intx(&dev[1 + any(DEVICES - 1)], any(2));
 			break;
@@ -321,6 +390,9 @@ TEST(whatever_a_guest_does)
 		case 5:
 			set(&memory, any_address(), width, value);
 			break;
+		case 6:
+			set(&ports, LODGE_PCI_IO - 4 + any(2048), widths[any(3)], value);
+			break;
 		default:
 			get(&memory, any_address(), width);
 		}
@@ -328,6 +400,7 @@ TEST(whatever_a_guest_does)
 			check_all();
 	}
 	EXPECT_GE(reads, 1000u);
+	EXPECT_GE(port_writes, 100u);
 	EXPECT_GE(messages, 10u);
 	diag("%u reads of BARs, %u messages", reads, messages);
 }
