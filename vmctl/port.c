@@ -22,7 +22,7 @@
 #include "port.h"
 #include "vm.h"
 
-#define GRACE_MS	2000	/* for who reads slowly, when the guest has ended */
+#define GRACE_MS	2000	/* for who reads slowly, when who has written that is gone */
 
 /* Bytes that were read and are to be written */
 struct way {
@@ -182,7 +182,7 @@ static bool pass_on(int fd, struct way *w)
 	return n >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
-/* What the guest has written at last; @out may be slow */
+/* What one who writes no more has written at last; @out may be slow */
 static void drain(int in, int out, struct way *w)
 {
 	struct pollfd p = { .fd = out, .events = POLLOUT };
@@ -241,7 +241,7 @@ static bool copy_both(struct talk *t, short con, short client)
 	if (!is_empty(&t->in) && (con & POLLOUT))
 		pass_on(t->con, &t->in);
 	if (client & (POLLHUP | POLLERR))
-		return t->more || !is_empty(&t->in);
+		return false;
 	if (con & POLLIN)
 		fetch(t->con, &t->out);
 	return is_empty(&t->out) || pass_on(t->client, &t->out);
@@ -268,6 +268,8 @@ static void serve_client(const struct port *port, int con, int client)
 		}
 		there = copy_both(&t, p[0].revents, p[1].revents);
 	}
+	/* the guest may never read it, and meanwhile nobody reads what it writes */
+	drain(client, con, &t.in);
 }
 
 /* Until the guest ends, one after the other */

@@ -39,11 +39,14 @@ int cmd_error(int status, const char *format, ...)
 	return status;
 }
 
+/* What the module's descriptor is to the threads of ports: one end of a pair of sockets */
+static int module_end = -1;
+
 int vm_console(struct vm *vm, unsigned int which)
 {
 	(void)vm;
 	(void)which;
-	return -1;
+	return module_end < 0 ? -1 : dup(module_end);
 }
 
 /* Options by their ids; ends with 0 */
@@ -286,6 +289,81 @@ TEST(sockets_of_ports)
 	EXPECT_EQ(port_open(&two), CMD_OK);
 	port_close(&two);
 	EXPECT_TRUE(lstat(path, &st) < 0);
+	rmdir(dir);
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	ASSERT_OK(fd);
+	ASSERT_OK(connect(fd, (const struct sockaddr *)&un, sizeof(un)));
+	return fd;
+}
+
+/* Until the other end closes or has nothing for a while */
+static size_t read_up_to(int fd, char *buf, size_t len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t total = 0;
+	ssize_t n;
+
+	while (total < len && poll(&p, 1, 20000) > 0) {
+		n = read(fd, buf + total, len - total);
+		if (n <= 0)
+			break;
+		total += n;
+	}
+	return total;
+}
+
+/* They send more than fits and go: who reads gets all of it, who does not holds nobody up */
+TEST(clients_of_ports)
+{
+	static char sent[300000], got[sizeof(sent)];
+	char dir[] = "/tmp/ports.XXXXXX", value[64];
+	struct timespec busy;
+	struct port port;
+	clockid_t clock;
+	int pair[2], client, i;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(value, sizeof(value), "a=unix:%s/s", dir);
+	ASSERT_EQ(port_parse(&port, value), CMD_OK);
+	ASSERT_EQ(port_open(&port), CMD_OK);
+	ASSERT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
+	i = 1;
+	ASSERT_OK(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &i, sizeof(i)));
+	module_end = pair[0];
+	ASSERT_EQ(port_start(&port, NULL, 0), 0);
+	ASSERT_EQ(pthread_getcpuclockid(port.thread, &clock), 0);
+	for (i = 0; i < sizeof(sent); i++)
+		sent[i] = i * 31 >> 3;
+
+	client = connect_to(port.path);
+	if (!fork())
+		_exit(write(client, sent, sizeof(sent)) != sizeof(sent));
+	close(client);
+	EXPECT_EQ(read_up_to(pair[1], got, sizeof(got)), sizeof(got));
+	EXPECT_EQ(memcmp(sent, got, sizeof(got)), 0);
+	EXPECT_EQ(waitpid(-1, &i, 0) > 0 ? i : -1, 0);
+
+	client = connect_to(port.path);
+	ASSERT_EQ(write(client, sent, 64 << 10), 64 << 10);
+	close(client);
+	client = connect_to(port.path);
+	ASSERT_EQ(write(pair[1], "heard", 5), 5);
+	EXPECT_EQ(read_up_to(client, got, 5), 5u);
+	close(client);
+	ASSERT_EQ(clock_gettime(clock, &busy), 0);
+	EXPECT_LT(busy.tv_sec * 1000 + busy.tv_nsec / 1000000, GRACE_MS / 2);
+	port_stop(&port);
+	port_close(&port);
+	module_end = -1;
+	close(pair[0]);
+	close(pair[1]);
 	rmdir(dir);
 }
 
