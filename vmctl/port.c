@@ -7,12 +7,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +25,8 @@
 #include "vm.h"
 
 #define GRACE_MS	2000	/* for who reads slowly, when who has written that is gone */
+
+#define LOCK_MS		5000	/* for who starts or ends; longer than that it is somebody else */
 
 /* Bytes that were read and are to be written */
 struct way {
@@ -73,8 +77,33 @@ int port_parse(struct port *p, const char *value)
 /* ---- files and sockets --------------------------------------------------- */
 
 /*
+ * Between bind() and listen() a socket looks as one of the dead, and between a look at a dead one
+ * and unlink() another may come to its place: other vmctl wait meanwhile.  Who may read the
+ * directory may lock it as well, so nobody waits for ever.
+ *
+ * Return: to be closed, or -1.
+ */
+static int lock_directory(const char *path)
+{
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int i, fd;
+
+	snprintf(name, sizeof(name), "%s", path);
+	fd = open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (i = 0; i < LOCK_MS / 10 && fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++)
+		poll(NULL, 0, 10);
+	return fd;
+}
+
+static void unlock_directory(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
+/*
  * A socket that nobody listens on is what is left of somebody who was killed.  Any other file
- * refuses connections as well, and is the user's.
+ * refuses connections as well, and is the user's.  Who has no time for one more connection lives.
  */
 static bool is_left_over(const struct sockaddr_un *un)
 {
@@ -84,7 +113,7 @@ static bool is_left_over(const struct sockaddr_un *un)
 
 	if (lstat(un->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)un, sizeof(*un)) && errno == ECONNREFUSED;
@@ -93,28 +122,36 @@ static bool is_left_over(const struct sockaddr_un *un)
 }
 
 /* 0 or an errno */
-static int bind_to(int fd, const struct sockaddr_un *un)
+static int bind_to(struct port *p, const struct sockaddr_un *un)
 {
-	return bind(fd, (const struct sockaddr *)un, sizeof(*un)) ? errno : 0;
+	struct stat st;
+
+	if (bind(p->fd, (const struct sockaddr *)un, sizeof(*un)) || lstat(p->path, &st))
+		return errno;
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	return 0;
 }
 
 /* 0 or an errno, with no socket: what lies there is not ours to take away */
 static int listen_at(struct port *p)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int error;
+	int error, lock;
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", p->path);
 	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0)
 		return errno;
-	error = bind_to(p->fd, &un);
+	lock = lock_directory(p->path);
+	error = bind_to(p, &un);
 	if (error == EADDRINUSE && is_left_over(&un)) {
 		unlink(p->path);
-		error = bind_to(p->fd, &un);
+		error = bind_to(p, &un);
 	}
 	if (!error && listen(p->fd, 4))
 		error = errno;
+	unlock_directory(lock);
 	if (error) {
 		close(p->fd);
 		p->fd = -1;
@@ -145,12 +182,23 @@ int port_open(struct port *p)
 	return CMD_OK;
 }
 
+/* While it is open no other file has its number */
+static void take_away(const struct port *p)
+{
+	int lock = lock_directory(p->path);
+	struct stat st;
+
+	if (!lstat(p->path, &st) && st.st_dev == p->dev && st.st_ino == p->ino)
+		unlink(p->path);
+	unlock_directory(lock);
+}
+
 void port_close(struct port *p)
 {
 	if (p->fd < 0)
 		return;
 	if (p->is_socket)
-		unlink(p->path);
+		take_away(p);
 	close(p->fd);
 	p->fd = -1;
 }

@@ -8,6 +8,7 @@
 #include <linux/lodge.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct vm;
 
@@ -17,6 +18,8 @@ struct vm;
  * @path: of a file that gets what the guest writes, or of a socket
  * @is_socket: @path is that of a socket on which one at a time talks with the guest
  * @fd: the file, or the socket that listens, until vmctl ends; or -1
+ * @dev: of the socket's name, the file system
+ * @ino: and the inode
  * @vm: while it runs
  * @which: LODGE_CONSOLE_*
  * @stop: eventfd: the guest writes no more
@@ -28,6 +31,8 @@ struct port {
 	const char *path;
 	bool is_socket;
 	int fd;
+	dev_t dev;
+	ino_t ino;
 	struct vm *vm;
 	unsigned int which;
 	int stop;

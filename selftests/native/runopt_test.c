@@ -14,7 +14,11 @@
 #include "../../vmctl/disk.c"
 #include "../../vmctl/net.c"
 #include "../../vmctl/console.c"
+/* a port's listen() */
+static int late_listen(int fd, int backlog);
+#define listen late_listen
 #include "../../vmctl/port.c"
+#undef listen
 #include "../lib/ktap.c"
 
 #define TEN_BYTES	"0123456789"
@@ -259,6 +263,63 @@ TEST(ports)
 	EXPECT_TRUE(refuses(RUN_PORT, "a=unix:" LONG_PATH, "shorter than that"));
 }
 
+/* Between bind() and listen() somebody else starts, who has a while to do what he can */
+static pid_t other_starts;
+static int other_may;
+
+static int late_listen(int fd, int backlog)
+{
+	siginfo_t info = { 0 };
+	int i;
+
+	if (other_starts && getpid() != other_starts) {
+		ASSERT_EQ(write(other_may, "", 1), 1);
+		for (i = 0; i < 50 && !info.si_pid; i++) {
+			poll(NULL, 0, 10);
+			ASSERT_OK(waitid(P_PID, other_starts, &info, WEXITED | WNOHANG | WNOWAIT));
+		}
+	}
+	return listen(fd, backlog);
+}
+
+/* What port_open() says in another process, or another number if it takes too long */
+static pid_t opens_port(const char *value, int when)
+{
+	struct port p;
+	pid_t pid = fork();
+	char c;
+
+	ASSERT_OK(pid);
+	if (pid)
+		return pid;
+	alarm(30);
+	other_starts = 0;
+	if (when >= 0 && read(when, &c, 1) != 1)
+		_exit(99);
+	_exit(port_parse(&p, value) ? 98 : port_open(&p));
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int connect_to(const char *path, int flags)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	ASSERT_OK(fd);
+	if (!connect(fd, (const struct sockaddr *)&un, sizeof(un)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /* What lies where a port's socket should: only one that nobody listens on makes room */
 TEST(sockets_of_ports)
 {
@@ -292,15 +353,48 @@ TEST(sockets_of_ports)
 	rmdir(dir);
 }
 
-static int connect_to(const char *path)
+/* Whose name it is lives: who does not listen yet, who is slow, who came after us */
+TEST(living_sockets_of_ports)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char dir[] = "/tmp/ports.XXXXXX", value[64];
+	const char *path = value + strlen("a=unix:");
+	int start[2], i, fd, client[64];
+	struct port one, two;
+	struct stat st;
 
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	ASSERT_OK(fd);
-	ASSERT_OK(connect(fd, (const struct sockaddr *)&un, sizeof(un)));
-	return fd;
+	ASSERT_TRUE(mkdtemp(dir));
+	snprintf(value, sizeof(value), "a=unix:%s/s", dir);
+	ASSERT_EQ(port_parse(&one, value), CMD_OK);
+	ASSERT_EQ(port_parse(&two, value), CMD_OK);
+	ASSERT_OK(pipe(start));
+	other_may = start[1];
+	other_starts = opens_port(value, start[0]);
+	EXPECT_EQ(port_open(&one), CMD_OK);
+	EXPECT_EQ(status_of(other_starts), CMD_FAILED);
+	other_starts = 0;
+	close(start[0]);
+	close(start[1]);
+
+	for (i = 0; i < 64; i++) {
+		client[i] = connect_to(path, SOCK_NONBLOCK);
+		if (client[i] < 0)
+			break;
+	}
+	EXPECT_LT(i, 64);
+	EXPECT_EQ(status_of(opens_port(value, -1)), CMD_FAILED);
+	while (i--)
+		close(client[i]);
+
+	unlink(path);
+	EXPECT_EQ(port_open(&two), CMD_OK);
+	port_close(&one);
+	EXPECT_EQ(lstat(path, &st), 0);
+	fd = connect_to(path, SOCK_NONBLOCK);
+	EXPECT_OK(fd);
+	close(fd);
+	port_close(&two);
+	EXPECT_TRUE(lstat(path, &st) < 0);
+	rmdir(dir);
 }
 
 /* Until the other end closes or has nothing for a while */
@@ -342,7 +436,8 @@ TEST(clients_of_ports)
 	for (i = 0; i < sizeof(sent); i++)
 		sent[i] = i * 31 >> 3;
 
-	client = connect_to(port.path);
+	client = connect_to(port.path, 0);
+	ASSERT_OK(client);
 	if (!fork())
 		_exit(write(client, sent, sizeof(sent)) != sizeof(sent));
 	close(client);
@@ -350,10 +445,12 @@ TEST(clients_of_ports)
 	EXPECT_EQ(memcmp(sent, got, sizeof(got)), 0);
 	EXPECT_EQ(waitpid(-1, &i, 0) > 0 ? i : -1, 0);
 
-	client = connect_to(port.path);
+	client = connect_to(port.path, 0);
+	ASSERT_OK(client);
 	ASSERT_EQ(write(client, sent, 64 << 10), 64 << 10);
 	close(client);
-	client = connect_to(port.path);
+	client = connect_to(port.path, 0);
+	ASSERT_OK(client);
 	ASSERT_EQ(write(pair[1], "heard", 5), 5);
 	EXPECT_EQ(read_up_to(client, got, 5), 5u);
 	close(client);
