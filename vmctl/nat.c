@@ -3,9 +3,10 @@
  * Address translation for a guest's network, by the kernel's nf_tables and the nft command.
  *
  * A process of its own, the keeper, sets all up as vmctl asks it to through a socket, and undoes it
- * when vmctl's end of that is closed, which a SIGKILL does as well. It holds a shared lock on LOCK;
- * who finds IPv4 forwarding off switches it on, and notes that there, for the last one to switch it
- * off again.
+ * when vmctl's end of that is closed, which a SIGKILL does as well. A tap that goes before, as when
+ * its device is detached, takes its part along: the next guest may get its name. The keeper holds a
+ * shared lock on LOCK; who finds IPv4 forwarding off switches it on, and notes that there, for the
+ * last one to switch it off again.
  *
  * A keeper may be killed, too. What it leaves has its process ID in the name; other keepers take
  * it away, when they start and when they end. Not while the tap is there: the guest still needs it.
@@ -14,7 +15,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -240,18 +244,67 @@ static void stop_forward(int lock)
 /* ---- the keeper ---------------------------------------------------------- */
 
 /**
+ * struct part - of what is to be undone, that of a tap
+ * @table: name
+ * @tap: interface index, which no other gets
+ */
+struct part {
+	char table[TABLE_NAME];
+	unsigned int tap;
+};
+
+/**
  * struct kept - what is to be undone
  * @lock: the file LOCK, open; or an errno, negative
  * @locked: and that is done, and forwarding is on
- * @table: names
- * @nr_tables: how many
+ * @part: of each tap
+ * @nr_parts: how many
+ * @links: can be read when interfaces have come or gone; or -1
  */
 struct kept {
 	int lock;
 	bool locked;
-	char table[MAX_TABLES][TABLE_NAME];
-	unsigned int nr_tables;
+	struct part part[MAX_TABLES];
+	unsigned int nr_parts;
+	int links;
 };
+
+static int watch_links(void)
+{
+	struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&nl, sizeof(nl))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void stop_unused(struct kept *k)
+{
+	if (!k->locked || k->nr_parts)
+		return;
+	sweep("");
+	stop_forward(k->lock);
+	k->locked = false;
+}
+
+/* Some of what the socket would tell may be lost, so it is not asked which */
+static void undo_gone(struct kept *k)
+{
+	char name[IFNAMSIZ], any;
+	unsigned int i;
+
+	if (recv(k->links, &any, 1, 0) < 0 && errno != ENOBUFS)
+		return;
+	for (i = k->nr_parts; i--;)
+		if (!if_indextoname(k->part[i].tap, name) && errno == ENXIO) {
+			delete_table(k->part[i].table);
+			k->part[i] = k->part[--k->nr_parts];
+		}
+	stop_unused(k);
+}
 
 /* What vmctl's output is piped to must not wait for the keeper */
 static void leave_terminal(void)
@@ -266,10 +319,10 @@ static void leave_terminal(void)
 
 static int obey(struct kept *k, const struct order *o)
 {
-	char *table = k->table[k->nr_tables];
+	struct part *p = &k->part[k->nr_parts];
 	int status = ENOSPC;
 
-	if (k->nr_tables == MAX_TABLES)
+	if (k->nr_parts == MAX_TABLES)
 		return status;
 	if (k->lock < 0)
 		return -k->lock;
@@ -281,16 +334,31 @@ static int obey(struct kept *k, const struct order *o)
 	}
 	sweep(o->tap);
 	/* a tap of that name may have had a table that is still to go, so with a number */
-	snprintf(table, sizeof(k->table[0]), "%s_%d", o->tap, getpid());
-	status = add_table(table, o);
-	k->nr_tables += !status;
+	snprintf(p->table, sizeof(p->table), "%s_%d", o->tap, getpid());
+	p->tap = if_nametoindex(o->tap);
+	status = add_table(p->table, o);
+	k->nr_parts += !status;
 	return status;
+}
+
+/* Return: false if there will be none */
+static bool next_order(struct kept *k, int socket, struct order *o)
+{
+	struct pollfd p[] = {
+		{ .fd = socket, .events = POLLIN },
+		{ .fd = k->links, .events = POLLIN },
+	};
+
+	while (poll(p, 2, -1) < 0 || !p[0].revents)
+		if (p[1].revents)
+			undo_gone(k);
+	return recv(socket, o, sizeof(*o), 0) == sizeof(*o);
 }
 
 static void keep(int socket, int lock)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE };
-	struct kept k = { .lock = lock };
+	struct kept k = { .lock = lock, .links = watch_links() };
 	struct order o;
 	unsigned int i;
 	int status;
@@ -301,7 +369,7 @@ static void keep(int socket, int lock)
 	prctl(PR_SET_NAME, NAME);
 	if (chdir("/"))
 		return;
-	while (recv(socket, &o, sizeof(o), 0) == sizeof(o)) {
+	while (next_order(&k, socket, &o)) {
 		if (!*o.tap) {
 			leave_terminal();
 			continue;
@@ -311,12 +379,9 @@ static void keep(int socket, int lock)
 			break;
 	}
 	leave_terminal();
-	for (i = 0; i < k.nr_tables; i++)
-		delete_table(k.table[i]);
-	if (k.locked) {
-		sweep("");
-		stop_forward(k.lock);
-	}
+	while (k.nr_parts)
+		delete_table(k.part[--k.nr_parts].table);
+	stop_unused(&k);
 }
 
 /* ---- vmctl's side -------------------------------------------------------- */
