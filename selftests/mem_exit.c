@@ -294,7 +294,9 @@ TEST(owner_gone)
 		struct vcpu *vcpu = new_guest();
 
 		ASSERT_EQ(vcpu_ucall(vcpu), UCALL_SYNC);
-		if (fork())
+		pid = fork();
+		ASSERT_OK(pid);
+		if (pid)
 			_exit(0);
 		usleep(20000);
 		all_eio(vcpu->vm->fd, vcpu->fd);

@@ -80,9 +80,12 @@ void child_start_vmctl(struct child *c, const char *words)
 	char line[1024];
 	int argc = 1;
 
-	snprintf(line, sizeof(line), "%s", words);
-	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " "))
+	ASSERT_LT(strlen(words), sizeof(line));
+	strcpy(line, words);
+	for (argv[argc] = strtok(line, " "); argv[argc]; argv[argc] = strtok(NULL, " ")) {
 		argc++;
+		ASSERT_LT(argc, sizeof(argv) / sizeof(argv[0]));
+	}
 	child_start(c, argv);
 }
 

@@ -200,10 +200,13 @@ void trash_once(struct vcpu *vcpu)
 void trash_beside(int cpu)
 {
 	struct vcpu *vcpu;
+	pid_t pid;
 
 	if (!rounds)
 		rounds = vm_shared_memory(4096);
-	if (fork())
+	pid = fork();
+	ASSERT_OK(pid);
+	if (pid)
 		return;
 	pin_to_cpu(cpu);
 	vcpu = trash_vcpu();
