@@ -12,6 +12,14 @@
 
 #include "pcidev.h"
 
+/* since Linux 6.0 */
+#ifndef VIRTIO_BLK_T_SECURE_ERASE
+#define VIRTIO_BLK_T_SECURE_ERASE	14
+#endif
+#ifndef VIRTIO_PCI_COMMON_Q_RESET
+#define VIRTIO_PCI_COMMON_Q_RESET	58
+#endif
+
 #define RING_SIZE	64
 #define RING_DESC	GPA_SCRATCH
 #define RING_AVAIL	(GPA_SCRATCH + 0x1000)
