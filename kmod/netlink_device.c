@@ -343,6 +343,11 @@ static u32 number_of(struct nlattr *attr)
 	return attr ? nla_get_u32(attr) : 0;
 }
 
+static u64 rate_of(struct nlattr *attr)
+{
+	return attr ? nla_get_u64(attr) : 0;
+}
+
 static void fill_arg(struct genl_info *info, struct lodge_add_device *arg)
 {
 	struct nlattr **a = info->attrs;
@@ -355,6 +360,8 @@ static void fill_arg(struct genl_info *info, struct lodge_add_device *arg)
 		.fd = nla_get_s32(a[LODGE_A_DEVICE_FD]),
 		.queues = number_of(a[LODGE_A_DEVICE_QUEUES]),
 		.mtu = number_of(a[LODGE_A_DEVICE_MTU]),
+		.max_requests = rate_of(a[LODGE_A_DEVICE_MAX_REQUESTS]),
+		.max_bytes = rate_of(a[LODGE_A_DEVICE_MAX_BYTES]),
 	};
 	if (a[LODGE_A_DEVICE_MAC])
 		nla_memcpy(arg->mac, a[LODGE_A_DEVICE_MAC], sizeof(arg->mac));

@@ -76,6 +76,15 @@ static void many(u32 sync)
 	GUEST_SYNC(sync);
 }
 
+static void ask_in_vain(void)
+{
+	blk_header(VIRTIO_BLK_T_IN, 1);
+	blk_part(HEADER, 16, false, true);
+	blk_part(DATA, 512, true, true);
+	blk_part(STATUS, 1, true, false);
+	blk_kick();
+}
+
 /* A reset does not wait for what is held back, and what comes after it is held back again */
 static void is_held_back(void)
 {
@@ -83,15 +92,28 @@ static void is_held_back(void)
 	many(1);
 	many(2);
 	many(3);
-	blk_header(VIRTIO_BLK_T_IN, 1);
-	blk_part(HEADER, 16, false, true);
-	blk_part(DATA, 512, true, true);
-	blk_part(STATUS, 1, true, false);
-	blk_kick();
+	ask_in_vain();
 	blk_reset();
 	blk_start(1 << VIRTIO_BLK_F_FLUSH, 1, RING_SIZE);
 	GUEST_SYNC(4);
 	GUEST_ASSERT_EQ(blk_ask(VIRTIO_BLK_T_IN, 1, DATA, 512), OK);
+	GUEST_DONE();
+}
+
+/* The first request is free; before and after a reset the next one waits */
+static void begins_limited(void)
+{
+	blk_up();
+	GUEST_ASSERT_EQ(blk_ask(VIRTIO_BLK_T_IN, 1, DATA, 512), OK);
+	ask_in_vain();
+	GUEST_SYNC(1);
+	blk_reset();
+	blk_start(1 << VIRTIO_BLK_F_FLUSH, 1, RING_SIZE);
+	ask_in_vain();
+	GUEST_SYNC(2);
+	while (read16(RING_USED + 2) != read16(RING_AVAIL + 2))
+		cpu_relax();
+	GUEST_ASSERT_EQ(read8(STATUS), OK);
 	GUEST_DONE();
 }
 
@@ -310,6 +332,39 @@ TEST(limits)
 	vcpu_sync(vcpu, 4);
 	EXPECT_EQ(vmctl_on("limit --bps none --iops none", number, "disk0"), 0);
 	vcpu_done(vcpu);
+}
+
+/* Limits that the device is made with */
+TEST(limits_from_the_start)
+{
+	struct lodge_add_device d = {
+		.size = sizeof(d), .id = LODGE_DEVICE_BLOCK, .slot = SLOT, .max_bytes = 1,
+	};
+	struct vm *vm = vm_create(VM_PC);
+	struct vcpu *vcpu;
+	u32 number;
+	int i;
+
+	genl_open(&g);
+	image = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_OK(image);
+	ASSERT_EQ(ftruncate(image, SECTORS * 512), 0);
+	d.fd = image;
+	ASSERT_EQ(ioctl(vm->fd, LODGE_VM_ADD_DEVICE, &d), SLOT);
+	vcpu = vcpu_long(vm, 0, begins_limited);
+	number = genl_last_vm(&g);
+	EXPECT_EQ(look(number).value[LODGE_A_DEVICE_MAX_BYTES], 1u);
+	EXPECT_EQ(look(number).value[LODGE_A_DEVICE_MAX_REQUESTS], 0u);
+	for (i = 1; i <= 2; i++) {
+		vcpu_sync(vcpu, i);
+		/* one that is not held back is done by then, as a rule */
+		sleep_ms(100);
+		EXPECT_EQ(look(number).value[LODGE_A_DEVICE_IN], 1u);
+	}
+	EXPECT_EQ(look(number).value[LODGE_A_DEVICE_MAX_BYTES], 1u);
+	EXPECT_EQ(set(number, SLOT, LODGE_A_DEVICE_MAX_BYTES, 0, 8), 0);
+	vcpu_done(vcpu);
+	EXPECT_EQ(look(number).value[LODGE_A_DEVICE_IN], 2u);
 }
 
 static void refused(u32 number, u32 slot, int attr, u64 value, int error, const char *text)

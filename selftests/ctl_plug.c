@@ -448,6 +448,52 @@ TEST(recalled)
 	vm_free(vm);
 }
 
+static struct lodge_add_device recall(struct vm *vm, int slot)
+{
+	struct lodge_add_device d = { .size = sizeof(d), .slot = slot };
+
+	EXPECT_EQ(ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d), slot);
+	return d;
+}
+
+/* The limits that a device was given, and those that came later */
+TEST(recalled_with_limits)
+{
+	struct vm *vm = vm_create(VM_PC), *next;
+	const u64 requests = 77, bytes = 5000;
+	const int slot = 1;	/* the first that is free */
+	struct lodge_add_device d;
+	u32 number;
+
+	genl_open(&g);
+	number = genl_last_vm(&g);
+	ASSERT_EQ(attach_with(number, LODGE_DEVICE_BLOCK, make_image(),
+			      LODGE_A_DEVICE_MAX_REQUESTS, &requests, sizeof(requests)), 0);
+	d = recall(vm, slot);
+	EXPECT_EQ(d.max_requests, requests);
+	EXPECT_EQ(d.max_bytes, 0u);
+	genl_begin(&g, LODGE_CMD_DEVICE_SET, 0);
+	genl_put_u32(&g, LODGE_A_DEVICE_VM, number);
+	genl_put_u32(&g, LODGE_A_DEVICE_SLOT, slot);
+	genl_put(&g, LODGE_A_DEVICE_MAX_BYTES, &bytes, sizeof(bytes));
+	EXPECT_EQ(genl_send(&g, NULL, NULL), 0);
+	d = recall(vm, slot);
+	next = vm_create(VM_PC);
+	EXPECT_EQ(ioctl(next->fd, LODGE_VM_ADD_DEVICE, &d), slot);
+	d = recall(next, slot);
+	EXPECT_EQ(d.max_requests, requests);
+	EXPECT_EQ(d.max_bytes, bytes);
+	d = (struct lodge_add_device){
+		.size = sizeof(d), .id = LODGE_DEVICE_RNG, .fd = -1, .max_requests = 1,
+	};
+	EXPECT_ERRNO(ioctl(next->fd, LODGE_VM_ADD_DEVICE, &d), EINVAL);
+	d.max_requests = 0;
+	d.max_bytes = 1;
+	EXPECT_ERRNO(ioctl(next->fd, LODGE_VM_ADD_DEVICE, &d), EINVAL);
+	vm_free(next);
+	vm_free(vm);
+}
+
 static unsigned int open_descriptors(void)
 {
 	unsigned int fd, n = 0;
@@ -502,7 +548,7 @@ TEST(vmctl_verbs)
 	ASSERT_EQ(ftruncate(fd, SECTORS * 512), 0);
 	genl_open(&g);
 	number = genl_last_vm(&g);
-	snprintf(words, sizeof(words), "--disk %s,serial=x", path);
+	snprintf(words, sizeof(words), "--disk %s,serial=x,iops=12,bps=4k", path);
 	EXPECT_EQ(vmctl("attach", number, words), 0);
 	EXPECT_TRUE(text_is(c.text, "disk0\n"));
 	EXPECT_EQ(vmctl("attach", number, words), 1);
@@ -517,6 +563,8 @@ TEST(vmctl_verbs)
 	EXPECT_TRUE(text_is(c.text, ""));
 	EXPECT_EQ(vmctl("attach -j", number, words), 0);
 	EXPECT_TRUE(text_has(c.text, "\"serial\": \"x\""));
+	EXPECT_TRUE(text_has(c.text, "\"max_requests\": 12"));
+	EXPECT_TRUE(text_has(c.text, "\"max_bytes\": 4096"));
 	vm_free(vm);
 	unlink(path);
 	EXPECT_EQ(vmctl("attach", number, words), 3);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "json_read.h"
 #include "ktap.h"
 #include "pcguest.h"
 
@@ -634,6 +635,38 @@ TEST(disks)
 		EXPECT_TRUE(text_has(c.error, "its file system cannot do direct I/O"));
 	else
 		EXPECT_EQ(strcmp(c.text, "ce--"), 0);
+}
+
+static void has_limits(const char *requests, const char *bytes)
+{
+	struct child d;
+
+	child_start_vmctl(&d, "devices -j limited");
+	child_close_input(&d);
+	EXPECT_EQ(child_end(&d, LONG), 0);
+	EXPECT_TRUE(text_is(json_at(d.text, "devices.0.max_requests"), requests));
+	EXPECT_TRUE(text_is(json_at(d.text, "devices.0.max_bytes"), bytes));
+}
+
+/* Those of the command line, and those that have come since */
+TEST(limits_of_a_disk)
+{
+	char words[200];
+	struct child d;
+
+	snprintf(words, sizeof(words), REAL "--reboot=restart --name limited --disk %s,iops=7,bps=3M",
+		 image("slow"));
+	start(words, guest(echoes));
+	ASSERT_TRUE(child_expect(&c, "ready", LONG));
+	has_limits("7", "3145728");
+	child_start_vmctl(&d, "limit --iops 9 limited disk0");
+	child_close_input(&d);
+	EXPECT_EQ(child_end(&d, LONG), 0);
+	child_write(&c, "r", 1);
+	ASSERT_TRUE(child_expect(&c, "ready\nrready", LONG));
+	has_limits("9", "3145728");
+	child_write(&c, "q", 1);
+	EXPECT_EQ(child_end(&c, LONG), 0);
 }
 
 TEST(disks_are_locked)

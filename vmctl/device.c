@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "device.h"
+#include "rate.h"
 #include "size.h"
 #include "table.h"
 
@@ -388,18 +389,6 @@ int cmd_link(const struct cmd_args *args)
 	return status ? status : finish(args, &t);
 }
 
-/* A rate, 0 for "none"; false if it is none */
-static bool rate_of(const char *word, bool bytes, uint64_t *rate)
-{
-	*rate = 0;
-	if (!strcmp(word, "none"))
-		return true;
-	if (!bytes)
-		return ctl_number(word, rate) && *rate;
-	*rate = size_parse(word);
-	return *rate;
-}
-
 int cmd_limit(const struct cmd_args *args)
 {
 	static const struct {
@@ -416,7 +405,7 @@ int cmd_limit(const struct cmd_args *args)
 
 	for (i = 0; i < NR(limits); i++) {
 		word[i] = ctl_option(args, limits[i].id);
-		if (word[i] && !rate_of(word[i], limits[i].id == CTL_BPS, &rate[i]))
+		if (word[i] && !rate_parse(word[i], limits[i].id == CTL_BPS, &rate[i]))
 			return cmd_error(CMD_USAGE, "limit takes --bps SIZE, as 10M, and --iops N; or \"none\", not \"%s\"",
 					 word[i]);
 	}

@@ -64,8 +64,10 @@ static int set_word(struct disk *d, const char *word)
 		return set_serial(d, word + 7);
 	if (!strncmp(word, "queues=", 7))
 		return set_queues(d, word + 7);
-	return cmd_error(CMD_USAGE, "--disk %s: \"%s\" is none of ro, direct, serial=TEXT, queues=N",
-			 d->path, word);
+	if (rate_is_option(word))
+		return rate_take(&d->limits, word, d->path);
+	return cmd_error(CMD_USAGE, "--disk %s: \"%s\" is none of ro, direct, serial=TEXT, queues=N, %s",
+			 d->path, word, RATE_WORDS);
 }
 
 /**

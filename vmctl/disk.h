@@ -8,12 +8,15 @@
 #include <linux/lodge.h>
 #include <stdbool.h>
 
+#include "rate.h"
+
 /**
  * struct disk - a disk
  * @path: of the image
  * @readonly: the guest cannot write
  * @direct: the host's page cache is passed by
  * @queues: 0 for the module's default
+ * @limits: what it may do at most
  * @serial: for the guest to tell it by; ends with a NUL unless it is full
  * @fd: open and locked, until the module has it, or -1
  */
@@ -22,6 +25,7 @@ struct disk {
 	bool readonly;
 	bool direct;
 	unsigned int queues;
+	struct rate limits;
 	char serial[LODGE_SERIAL_LEN];
 	int fd;
 };

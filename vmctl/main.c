@@ -13,11 +13,15 @@
 
 #include "cmd.h"
 #include "ctl.h"
+#include "rate.h"
 #include "run.h"
 
 #define MAX_OPTS	32
 #define MAX_VMS		256	/* on a command line */
 #define USAGE_OPTS	4	/* more are "[option ...]" in the usage line */
+
+#define NET_TEXT	"a NIC; tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat, " RATE_WORDS
+#define DISK_TEXT	"a disk; ro, direct, serial=TEXT, queues=N, " RATE_WORDS
 
 static int cmd_help(const struct cmd_args *args);
 
@@ -27,8 +31,8 @@ static const struct cmd_opt json_opts[] = {
 };
 
 static const struct cmd_opt attach_opts[] = {
-	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
-	{ CTL_NET, "net", "tap=NAME[,OPTION...]", "a network device; mac=ADDRESS, mtu=N" },
+	{ 'd', "disk", "FILE[,OPTION...]", DISK_TEXT },
+	{ CTL_NET, "net", "tap=NAME[,OPTION...]", "a NIC; mac=ADDRESS, mtu=N, " RATE_WORDS },
 	{ 'j', "json", NULL, "print the device as JSON" },
 	{ 0 }
 };
@@ -130,8 +134,8 @@ static const struct cmd_opt run_opts[] = {
 	{ 'a', "append", "STRING", "the kernel's command line (default for Linux: console=ttyS0)" },
 	{ 'm', "mem", "SIZE", "memory, as 512M (the default) or 4G" },
 	{ 'c', "cpus", "N", "processors (default 1)" },
-	{ 'd', "disk", "FILE[,OPTION...]", "a disk; ro, direct, serial=TEXT, queues=N" },
-	{ RUN_NET, "net", "[OPTION,...]", "a NIC; tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat" },
+	{ 'd', "disk", "FILE[,OPTION...]", DISK_TEXT },
+	{ RUN_NET, "net", "[OPTION,...]", NET_TEXT },
 	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
 	{ 'f', "file", "FILE", "what this file says of the VM; start: of these, or of all in it" },
 	{ RUN_DRY_RUN, "dry-run", NULL, "with --file: tell what would be started, and do not" },

@@ -97,8 +97,10 @@ static int take_word(struct net *n, const char *word)
 		n->nat = true;
 		return CMD_OK;
 	}
-	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat",
-			 word);
+	if (rate_is_option(word))
+		return rate_take(&n->limits, word, "--net");
+	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat, %s",
+			 word, RATE_WORDS);
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dhcp.h"
+#include "rate.h"
 
 /**
  * struct net - a network device
@@ -18,6 +19,7 @@
  * @mtu: bytes, 0: the tap's
  * @nat: what is behind the host can be reached
  * @queues: pairs of them: what the guest can use at the same time
+ * @limits: what it may do at most, in each direction
  * @fd: a queue of the tap for each pair, attached, until the module has it, or -1
  * @dhcp: socket on which the guest asks for its address, or -1
  * @lease: what it is told
@@ -28,6 +30,7 @@ struct net {
 	uint16_t mtu;
 	bool nat;
 	unsigned int queues;
+	struct rate limits;
 	int fd[LODGE_MAX_PAIRS];
 	int dhcp;
 	struct dhcp_lease lease;

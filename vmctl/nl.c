@@ -647,6 +647,9 @@ static bool put_new(struct nl_msg *msg, const struct lodge_add_device *d)
 		return false;
 	if ((d->flags & LODGE_DEVICE_READONLY) && nla_put_flag(msg, LODGE_A_DEVICE_READ_ONLY))
 		return false;
+	if ((d->max_requests && put_setting(msg, LODGE_A_DEVICE_MAX_REQUESTS, d->max_requests)) ||
+	    (d->max_bytes && put_setting(msg, LODGE_A_DEVICE_MAX_BYTES, d->max_bytes)))
+		return false;
 	memcpy(serial, d->serial, sizeof(d->serial));
 	if (*serial && nla_put_string(msg, LODGE_A_DEVICE_SERIAL, serial))
 		return false;

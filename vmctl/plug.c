@@ -44,6 +44,8 @@ static int add_disk(const struct cmd_args *args, const struct nl_vm *vm, const c
 		return status;
 	d.fd = disk.fd;
 	d.queues = disk.queues;
+	d.max_requests = disk.limits.requests;
+	d.max_bytes = disk.limits.bytes;
 	d.flags = disk.readonly ? LODGE_DEVICE_READONLY : 0;
 	memcpy(d.serial, disk.serial, sizeof(d.serial));
 	return add(args, vm, &d);
@@ -66,6 +68,8 @@ static int add_net(const struct cmd_args *args, const struct nl_vm *vm, const ch
 		return status;
 	d.fd = net.fd[0];
 	d.mtu = net.mtu;
+	d.max_requests = net.limits.requests;
+	d.max_bytes = net.limits.bytes;
 	memcpy(d.mac, net.mac, sizeof(d.mac));
 	return add(args, vm, &d);
 }

@@ -132,6 +132,7 @@ static int add_disk(struct vm *vm, const struct disk *disk)
 	struct lodge_add_device d = {
 		.id = LODGE_DEVICE_BLOCK, .fd = disk->fd, .queues = disk->queues,
 		.flags = disk->readonly ? LODGE_DEVICE_READONLY : 0,
+		.max_requests = disk->limits.requests, .max_bytes = disk->limits.bytes,
 	};
 
 	memcpy(d.serial, disk->serial, sizeof(d.serial));
@@ -142,6 +143,7 @@ static int add_net(struct vm *vm, const struct net *net)
 {
 	struct lodge_add_device d = {
 		.id = LODGE_DEVICE_NET, .fd = net->fd[0], .queues = net->queues, .mtu = net->mtu,
+		.max_requests = net->limits.requests, .max_bytes = net->limits.bytes,
 	};
 
 	memcpy(d.mac, net->mac, sizeof(d.mac));

@@ -11,14 +11,17 @@
 #include <linux/lodge.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
+#include "../alloc.h"
 #include "../dev/pci.h"
 #include "add.h"
 #include "balloon.h"
 #include "blk.h"
 #include "console.h"
 #include "device.h"
+#include "limit.h"
 #include "mmio.h"
 #include "net.h"
 #include "pci.h"
@@ -40,6 +43,7 @@
  * @takes: TAKES_*
  * @max_queues: that carry requests
  * @create: makes one; what it asks for has been checked, the worker gets the name
+ * @limit: as for lodge_limit_ask(); NULL if there are no limits
  */
 struct kind {
 	u32 id;
@@ -49,6 +53,7 @@ struct kind {
 	u32 max_queues;
 	struct lodge_virtio *(*create)(struct lodge_mem *mem, const char *name,
 				       const struct lodge_add_device *arg);
+	void (*limit)(struct lodge_virtio *dev, unsigned int which, u64 rate);
 };
 
 static struct lodge_virtio *create_rng(struct lodge_mem *mem, const char *name,
@@ -126,9 +131,9 @@ out:
 
 static const struct kind kinds[] = {
 	{ LODGE_DEVICE_NET, "net", 0, TAKES_FD | TAKES_FDS | TAKES_MAC, LODGE_MAX_PAIRS,
-	  create_net },
+	  create_net, lodge_net_limit },
 	{ LODGE_DEVICE_BLOCK, "blk", LODGE_DEVICE_READONLY, TAKES_FD | TAKES_SERIAL,
-	  LODGE_MAX_QUEUES, create_blk },
+	  LODGE_MAX_QUEUES, create_blk, lodge_blk_limit },
 	{ LODGE_DEVICE_RNG, "rng", 0, 0, 1, create_rng },
 	{ LODGE_DEVICE_CONSOLE, "console", 0, TAKES_PORTS, 1, create_console },
 	{ LODGE_DEVICE_BALLOON, "balloon", 0, 0, 1, create_balloon },
@@ -161,6 +166,8 @@ static bool fits(const struct kind *kind, const struct lodge_add_device *arg)
 	if ((kind->takes & TAKES_FDS) && arg->queues)
 		fds = arg->queues - 1;
 	if (!(kind->takes & TAKES_PORTS) && !is_zero(arg->ports, sizeof(arg->ports)))
+		return false;
+	if (!kind->limit && (arg->max_requests || arg->max_bytes))
 		return false;
 	if (!is_zero(arg->fds + fds, sizeof(arg->fds) - fds * sizeof(arg->fds[0])))
 		return false;
@@ -235,6 +242,18 @@ static struct lodge_virtio *hand_over(struct lodge_virtio *dev, struct task_stru
 	return ERR_PTR(err);
 }
 
+static struct lodge_virtio *create(const struct kind *kind, struct lodge_mem *mem,
+				   const char *name, const struct lodge_add_device *arg)
+{
+	struct lodge_virtio *dev = kind->create(mem, name, arg);
+
+	if (IS_ERR(dev) || !kind->limit)
+		return dev;
+	kind->limit(dev, LODGE_LIMIT_REQUESTS, arg->max_requests);
+	kind->limit(dev, LODGE_LIMIT_BYTES, arg->max_bytes);
+	return dev;
+}
+
 /**
  * lodge_virtio_add - give a VM a new device
  * @set: of a VM, with lodge_virtio_set.lock held for writing; without PCI it has no vCPU yet
@@ -264,7 +283,7 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
 	if (only && *only)
 		return -EEXIST;
 	snprintf(name, sizeof(name), "%s/%s%d", *vm ? vm : "lodge", kind->name, slot);
-	slot = put_on_bus(set, hand_over(kind->create(mem, name, arg), owner), slot, only);
+	slot = put_on_bus(set, hand_over(create(kind, mem, name, arg), owner), slot, only);
 	if (slot > 0) {
 		set->given[slot] = *arg;
 		set->given[slot].slot = slot;
@@ -302,13 +321,27 @@ err_put:
 	return -EPERM;
 }
 
+/* They may have been changed since */
+static int get_limits(struct lodge_virtio *dev, struct lodge_add_device *arg)
+{
+	struct lodge_virtio_view *view = lodge_alloc(sizeof(*view), GFP_KERNEL);
+
+	if (!view)
+		return -ENOMEM;
+	lodge_virtio_look(dev, view);
+	arg->max_requests = view->requests;
+	arg->max_bytes = view->bytes;
+	kfree(view);
+	return 0;
+}
+
 /**
  * lodge_virtio_recall - LODGE_VM_GET_DEVICE, but for the descriptors
  * @set: of the calling process's VM
- * @arg: in: @slot; out: what the device was asked for by, without descriptors
+ * @arg: in: @slot; out: what the device was asked for by, without descriptors, and its limits
  * @files: gets what is behind it, LODGE_MAX_PAIRS at most, with a reference each, NULL behind them
  *
- * Return: the device number, -ENODEV, -EPERM, -EINTR.
+ * Return: the device number, -ENODEV, -EPERM, -ENOMEM, -EINTR.
  */
 int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *arg,
 			struct file **files)
@@ -321,17 +354,15 @@ int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *a
 	if (down_read_killable(&set->lock))
 		return -EINTR;
 	dev = lodge_virtio_at(set, slot);
-	if (dev)
-		ret = get_files(dev, files);
-	if (!ret) {
+	if (dev) {
 		*arg = set->given[array_index_nospec(slot, LODGE_PCI_SLOTS)];
 		arg->size = size;
 		arg->fd = -1;
 		memset(arg->fds, 0, sizeof(arg->fds));
-		ret = slot;
+		ret = get_limits(dev, arg) ?: get_files(dev, files);
 	}
 	up_read(&set->lock);
-	return ret;
+	return ret ?: slot;
 }
 
 /**

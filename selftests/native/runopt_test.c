@@ -10,6 +10,7 @@
 
 #include "../../vmctl/runopt.c"
 #include "../../vmctl/size.c"
+#include "../../vmctl/rate.c"
 #include "../../vmctl/cpufeature.c"
 #include "../../vmctl/disk.c"
 #include "../../vmctl/net.c"
@@ -537,6 +538,30 @@ TEST(disks)
 	EXPECT_TRUE(refuses('d', "a,queues=1x", "a number from 1 to 16"));
 	unlink(odd);
 	rmdir(dir);
+}
+
+TEST(rates)
+{
+	ASSERT_EQ(parse_these("x", 'd', "a,iops=500,ro", 'd', "b,bps=10M,iops=none", 'd',
+			      "c,bps=1k,bps=none", RUN_NET, "bps=2G,iops=18446744073709551615", 0),
+		  0);
+	EXPECT_TRUE(r.disk[0].limits.requests == 500 && !r.disk[0].limits.bytes);
+	EXPECT_TRUE(!r.disk[1].limits.requests && r.disk[1].limits.bytes == 10 << 20);
+	EXPECT_TRUE(!r.disk[2].limits.requests && !r.disk[2].limits.bytes);
+	EXPECT_EQ(r.net[0].limits.requests, UINT64_MAX);
+	EXPECT_EQ(r.net[0].limits.bytes, 2ULL << 30);
+	EXPECT_TRUE(refuses('d', "a,iops=0", "a: iops takes a number"));
+	EXPECT_TRUE(refuses('d', "a,iops=", "a: iops takes a number"));
+	EXPECT_TRUE(refuses('d', "a,iops=-1", "a: iops takes a number"));
+	EXPECT_TRUE(refuses('d', "a,iops=10k", "a: iops takes a number"));
+	EXPECT_TRUE(refuses('d', "a,iops=18446744073709551616", "a: iops takes a number"));
+	EXPECT_TRUE(refuses('d', "a,bps=0", "a: bps takes a size"));
+	EXPECT_TRUE(refuses('d', "a,bps=", "a: bps takes a size"));
+	EXPECT_TRUE(refuses('d', "a,bps=fast", "a: bps takes a size"));
+	EXPECT_TRUE(refuses('d', "a,bps", "\"bps\" is none of"));
+	EXPECT_TRUE(refuses(RUN_NET, "iops=nan", "--net: iops takes a number"));
+	EXPECT_TRUE(refuses(RUN_NET, "bps=1X", "--net: bps takes a size"));
+	EXPECT_TRUE(refuses(RUN_NET, "limit=1", "iops=N, bps=SIZE"));
 }
 
 static bool cannot_open(const char *value, const char *words)

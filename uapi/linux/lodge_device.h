@@ -54,15 +54,17 @@
  * @ports: console: names of further ports, printable, without '/', NUL-terminated, none of them
  *	twice; zero behind the last one.  A guest that does not know of ports (VIRTIO_CONSOLE_F_
  *	MULTIPORT) has the console alone
+ * @max_requests: block, net: requests, or frames in each direction, a second at most; 0: no limit
+ * @max_bytes: likewise
  *
  * With LODGE_VM_MACHINE only, else ENODEV, and before the first vCPU, else EBUSY.  EEXIST if
  * @slot is taken, or if there is a device of a kind that there is one of.  The descriptor
  * may be closed after the call.
  *
  * LODGE_VM_GET_DEVICE takes @size and @slot, tells what LODGE_VM_ADD_DEVICE, or a netlink message,
- * was given for this device, and has @fd and @fds new descriptors of the same open files: for a
- * process that makes the VM anew.  ENODEV if there is no such device, EPERM if somebody else opened
- * the file.
+ * was given for this device, but the limits that it has now, and has @fd and @fds new descriptors
+ * of the same open files: for a process that makes the VM anew.  ENODEV if there is no such device,
+ * EPERM if somebody else opened the file.
  */
 struct lodge_add_device {
 	__u32 size;
@@ -76,6 +78,8 @@ struct lodge_add_device {
 	__u8 serial[LODGE_SERIAL_LEN];
 	__s32 fds[LODGE_MAX_PAIRS - 1];
 	char ports[LODGE_MAX_PORTS][LODGE_PORT_NAME_LEN];
+	__u64 max_requests;
+	__u64 max_bytes;
 };
 
 #define LODGE_VSOCK_QUEUES	2	/* 0 to the guest, 1 from it */
