@@ -17,8 +17,11 @@
 #include "control.h"
 #include "registry.h"
 #include "state.h"
+#include "virtio/device.h"
 #include "vmx/vmx.h"
 #include "x86/pv.h"
+
+#define PATIENCE_MS	10000	/* with an owner who is to stop vhost-vsock */
 
 static void tell_vcpus(struct lodge_vm *vm)
 {
@@ -40,37 +43,82 @@ static void tell_vcpus(struct lodge_vm *vm)
 	rcu_read_unlock();
 }
 
-/**
- * lodge_control_pause - have a VM wait
- * @vm: with a reference
- *
- * When this returns no vCPU is in the guest.  The guest's time goes on.
- *
- * Return: 0, or -EALREADY if it is paused.
- */
-int lodge_control_pause(struct lodge_vm *vm)
+/* The host's vhost-vsock, which looks at none of our bits, has the guest's memory otherwise */
+static struct lodge_virtio *vsock_of(struct lodge_vm *vm)
 {
+	return vm->machine ? lodge_virtio_only(&vm->machine->virtio.vsock) : NULL;
+}
+
+static void let_go(struct lodge_vm *vm)
+{
+	struct lodge_virtio *vsock = vsock_of(vm);
+
+	clear_bit(LODGE_CONTROL_PAUSE, &vm->control);
+	if (vsock)
+		lodge_virtio_hold(vsock, false);
+	tell_vcpus(vm);
+}
+
+static int hold(struct lodge_vm *vm)
+{
+	struct lodge_virtio *vsock = vsock_of(vm);
+	int err = 0;
+
 	if (test_and_set_bit(LODGE_CONTROL_PAUSE, &vm->control))
 		return -EALREADY;
 	tell_vcpus(vm);
 	lodge_vm_kick_all(vm);
-	lodge_registry_tell(vm, LODGE_VM_EVENT_PAUSED);
-	return 0;
+	if (vsock) {
+		lodge_virtio_hold(vsock, true);
+		err = lodge_virtio_wait_idle(vsock, PATIENCE_MS);
+	}
+	if (err)
+		let_go(vm);
+	return err;
+}
+
+/**
+ * lodge_control_pause - have a VM wait
+ * @vm: with a reference; no lock is held
+ *
+ * When this returns no vCPU is in the guest, and the host's vhost-vsock does not touch its
+ * memory.  The guest's time goes on.
+ *
+ * Return: 0, -EALREADY if it is paused, -ETIMEDOUT if the owner does not stop vhost-vsock,
+ * -EINTR or -ERESTARTSYS if the caller is killed.
+ */
+int lodge_control_pause(struct lodge_vm *vm)
+{
+	int err;
+
+	if (mutex_lock_killable(&vm->pause_lock))
+		return -EINTR;
+	err = hold(vm);
+	if (!err)
+		lodge_registry_tell(vm, LODGE_VM_EVENT_PAUSED);
+	mutex_unlock(&vm->pause_lock);
+	return err;
 }
 
 /**
  * lodge_control_resume - undo lodge_control_pause()
- * @vm: with a reference
+ * @vm: with a reference; no lock is held
  *
- * Return: 0, or -EALREADY if it is not paused.
+ * Return: 0, -EALREADY if it is not paused, -EINTR if the caller is killed.
  */
 int lodge_control_resume(struct lodge_vm *vm)
 {
-	if (!test_and_clear_bit(LODGE_CONTROL_PAUSE, &vm->control))
-		return -EALREADY;
-	tell_vcpus(vm);
-	lodge_registry_tell(vm, LODGE_VM_EVENT_RESUMED);
-	return 0;
+	int err = -EALREADY;
+
+	if (mutex_lock_killable(&vm->pause_lock))
+		return -EINTR;
+	if (lodge_control_paused(vm)) {
+		let_go(vm);
+		lodge_registry_tell(vm, LODGE_VM_EVENT_RESUMED);
+		err = 0;
+	}
+	mutex_unlock(&vm->pause_lock);
+	return err;
 }
 
 /**

@@ -88,12 +88,14 @@ static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
 	switch (action) {
 	case LODGE_ACTION_PAUSE:
 		err = lodge_control_pause(vm);
-		if (err)
+		if (err == -EALREADY)
 			NL_SET_ERR_MSG(extack, "the VM is paused already");
+		else if (err == -ETIMEDOUT)
+			NL_SET_ERR_MSG(extack, "the VM's process does not stop vhost-vsock");
 		break;
 	case LODGE_ACTION_RESUME:
 		err = lodge_control_resume(vm);
-		if (err)
+		if (err == -EALREADY)
 			NL_SET_ERR_MSG(extack, "the VM is not paused");
 		break;
 	case LODGE_ACTION_STOP:

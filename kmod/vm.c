@@ -154,6 +154,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
+	mutex_init(&vm->pause_lock);
 	vm->mm = current->mm;
 	vm->flags = arg->flags;
 	vm->id = atomic64_inc_return(&last_id);

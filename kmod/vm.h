@@ -35,6 +35,7 @@
  * @exit_code: written to the debug exit port, by vCPUs
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
+ * @pause_lock: held by who pauses the VM or has it go on
  * @vcpu_ids: a bit for each vCPU there ever was [L]
  * @lock: guards the growth of @vcpus, and of the devices, and the tables of ioeventfds
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
@@ -59,6 +60,7 @@ struct lodge_vm {
 	struct work_struct removal;
 	struct lodge_record *record;
 	unsigned long control;
+	struct mutex pause_lock;
 	u64 vcpu_ids;
 	struct mutex lock;
 	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "eventfds.h"
+#include "genl.h"
 #include "mmiodev.h"
 
 #define NUMBER		3	/* of the device */
@@ -106,6 +107,20 @@ static void started_and_ended(void)
 	end();
 	/* and there is nobody any more */
 	begin();
+	wait_needs_reset();
+	end();
+	GUEST_DONE();
+}
+
+/* Until it is told by an interrupt, which finds it where it was before the pause */
+static void is_paused(void)
+{
+	begin();
+	stage = 1;
+	while (!(mmio_get(VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_VRING))
+		cpu_relax();
+	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0xf);
+	stage = 2;
 	wait_needs_reset();
 	end();
 	GUEST_DONE();
@@ -254,6 +269,91 @@ TEST(the_owner_goes_instead_of_stopping)
 	close(o.fd);
 	pthread_join(t, NULL);
 	EXPECT_ERRNO(ioctl(o.vm->fd, LODGE_VM_VSOCK, &o.a), EBUSY);
+}
+
+/* ---- paused -------------------------------------------------------------- */
+
+static volatile int paused = 1;		/* or what came of it */
+
+static int act(u32 action)
+{
+	struct genl g;
+	u32 vm;
+	int err;
+
+	genl_open(&g);
+	vm = genl_last_vm(&g);
+	genl_begin(&g, LODGE_CMD_VM_SET, 0);
+	genl_put_u32(&g, LODGE_A_VM_NUMBER, vm);
+	genl_put_u32(&g, LODGE_A_VM_ACTION, action);
+	err = genl_send(&g, NULL, NULL);
+	genl_close(&g);
+	return err;
+}
+
+static void *pause_it(void *arg)
+{
+	paused = act(LODGE_ACTION_PAUSE);
+	return arg;
+}
+
+/* The VM is not paused before the owner has stopped vhost-vsock, and goes on where that was */
+TEST(stopped_while_paused)
+{
+	struct owner o = owner_new();
+	pthread_t pauser, t = thread_start(run_to_the_end, vcpu_long(o.vm, 0, is_paused));
+
+	expect_start(&o, 0);
+	answer(&o, 0, 0);
+	while (!GUEST_VAR(o.vm, stage))
+		sleep_ms(1);
+	pauser = thread_start(pause_it, NULL);
+	request(&o, 0);
+	/* a pause that does not wait would be over */
+	sleep_ms(100);
+	EXPECT_EQ(paused, 1);
+	answer(&o, 0, 0x1234);
+	pthread_join(pauser, NULL);
+	EXPECT_EQ(paused, 0);
+	EXPECT_EQ(act(LODGE_ACTION_PAUSE), -EALREADY);
+	/* to go on does not wait for the owner */
+	EXPECT_EQ(act(LODGE_ACTION_RESUME), 0);
+	expect_start(&o, 0x1234);
+	EXPECT_EQ(GUEST_VAR(o.vm, stage), 1ull);
+	answer(&o, 0, 0);
+	EXPECT_EQ(act(LODGE_ACTION_RESUME), -EALREADY);
+	signal_fd(o.a.call[0]);
+	while (GUEST_VAR(o.vm, stage) != 2)
+		sleep_ms(1);
+	/* where it stopped is not known: the driver begins anew */
+	pauser = thread_start(pause_it, NULL);
+	request(&o, 0);
+	answer(&o, EIO, 0);
+	pthread_join(pauser, NULL);
+	EXPECT_EQ(paused, 0);
+	EXPECT_EQ(act(LODGE_ACTION_RESUME), 0);
+	pthread_join(t, NULL);
+}
+
+/* Whose owner does not stop it is not paused */
+TEST(not_stopped)
+{
+	struct owner o = owner_new();
+
+	thread_start(run_to_the_end, vcpu_long(o.vm, 0, is_paused));
+	expect_start(&o, 0);
+	answer(&o, 0, 0);
+	while (!GUEST_VAR(o.vm, stage))
+		sleep_ms(1);
+	EXPECT_EQ(act(LODGE_ACTION_PAUSE), -ETIMEDOUT);
+	EXPECT_EQ(act(LODGE_ACTION_RESUME), -EALREADY);
+	request(&o, 0);
+	answer(&o, 0, 7);
+	expect_start(&o, 7);
+	answer(&o, 0, 0);
+	signal_fd(o.a.call[0]);
+	while (GUEST_VAR(o.vm, stage) != 2)
+		sleep_ms(1);
 }
 
 /* ---- killed -------------------------------------------------------------- */

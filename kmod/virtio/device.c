@@ -353,6 +353,49 @@ bool lodge_virtio_wait(struct lodge_virtio *dev)
 }
 
 /**
+ * lodge_virtio_hold - have a device stop, and start again where it was
+ * @dev: the device
+ * @held: it is to stop
+ *
+ * lodge_virtio_wait_idle() tells when it has.
+ */
+void lodge_virtio_hold(struct lodge_virtio *dev, bool held)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	dev->held = held;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	ask_update(dev);
+}
+
+static bool is_idle(struct lodge_virtio *dev)
+{
+	unsigned long flags;
+	bool idle;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	idle = dev->idle;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	return idle;
+}
+
+/**
+ * lodge_virtio_wait_idle - until a device that is held has stopped
+ * @dev: the device, which nobody lets go meanwhile
+ * @ms: how long at most
+ *
+ * Return: 0; then the device does not touch its queues; -ETIMEDOUT, or -ERESTARTSYS if the
+ * caller is killed.
+ */
+long lodge_virtio_wait_idle(struct lodge_virtio *dev, unsigned int ms)
+{
+	long left = wait_event_killable_timeout(dev->settled, is_idle(dev), msecs_to_jiffies(ms));
+
+	return left > 0 ? 0 : left ?: -ETIMEDOUT;
+}
+
+/**
  * lodge_virtio_wake - have the worker look at a queue
  * @dev: the device
  * @queue: number, below lodge_virtio.nr_queues
@@ -497,7 +540,7 @@ static void stop(struct lodge_virtio *dev)
 /* A queue that goes on as it was keeps its place */
 static bool has_changed(struct lodge_virtio *dev)
 {
-	bool changed = dev->resetting;
+	bool changed = dev->resetting || READ_ONCE(dev->held);
 	unsigned int i;
 
 	for (i = 0; i < dev->nr_queues; i++)
@@ -522,7 +565,8 @@ static bool settle(struct lodge_virtio *dev)
 	}
 	if (all)
 		reset_registers(dev);
-	run = dev->live && !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	run = dev->live && !dev->held && !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	dev->idle = !run;
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	wake_up_all(&dev->settled);
 	return run;
@@ -604,6 +648,7 @@ static void work(struct lodge_virtio *dev)
 	if (!mmget_not_zero(dev->mm)) {
 		/* no vCPU will run any more */
 		stop(dev);
+		settle(dev);
 		WRITE_ONCE(dev->kicked, 0);
 		WRITE_ONCE(dev->events, 0);
 		return;

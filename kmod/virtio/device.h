@@ -163,10 +163,13 @@ struct lodge_virtio_queue {
  * @generation: of the configuration space [L]
  * @live: the worker has it started, or is about to: only the worker resets it [L]
  * @resetting: 0 was written to @status, which the worker will make true [L]
+ * @held: the worker is to stop it and not to start it, resets are done nevertheless [L]
+ * @idle: the worker has stopped it, and will not start it before @held or the driver's wishes
+ *	change [L]
  * @started: @ops->start has been called, @ops->stop not yet [W]
  * @kicked: a bit a queue: to be served; atomic
  * @events: a bit for what else the worker is to look at; atomic
- * @settled: who waits for the worker to have done resets
+ * @settled: who waits for the worker to have done resets, or to have stopped
  * @kicks: counted since the device was made, as are the following two
  * @interrupts: likewise
  * @count: by LODGE_VIRTIO_*; the worker writes
@@ -191,6 +194,8 @@ struct lodge_virtio {
 	u8 generation;
 	bool live;
 	bool resetting;
+	bool held;
+	bool idle;
 	bool started;
 	unsigned long kicked;
 	unsigned long events;
@@ -226,6 +231,10 @@ enum lodge_virtio_ring {
 	LODGE_VIRTIO_DRIVER,
 	LODGE_VIRTIO_DEVICE,
 };
+
+/* for who pauses the VM */
+void lodge_virtio_hold(struct lodge_virtio *dev, bool held);
+long lodge_virtio_wait_idle(struct lodge_virtio *dev, unsigned int ms);
 
 /* for transports; interrupts off or on */
 u8 lodge_virtio_status(struct lodge_virtio *dev);

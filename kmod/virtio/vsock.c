@@ -225,6 +225,8 @@ static int start(struct lodge_virtio *dev)
 
 		if (!dev->queue[i].running)
 			return 0;
+		if (vq->broken)
+			return -EIO;
 		request.queue[i] = (struct lodge_vsock_queue){
 			.desc = vq->s.desc, .driver = vq->s.driver, .device = vq->s.device,
 			.size = vq->s.size, .next = vq->next,
@@ -242,14 +244,17 @@ static void stop(struct lodge_virtio *dev)
 	struct lodge_vsock_answer answer;
 	struct vsock *v = vsock_of(dev);
 	unsigned int i;
+	int err;
 
 	if (!v->running)
 		return;
 	v->running = false;
-	if (lodge_vsock_fd_ask(&v->fd, &request, &answer))
-		return;
-	for (i = 0; i < LODGE_VSOCK_QUEUES; i++)
+	err = lodge_vsock_fd_ask(&v->fd, &request, &answer);
+	for (i = 0; i < LODGE_VSOCK_QUEUES; i++) {
 		dev->queue[i].vq.next = answer.next[i];
+		/* nobody knows where to go on */
+		dev->queue[i].vq.broken = err;
+	}
 }
 
 static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)

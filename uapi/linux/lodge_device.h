@@ -99,9 +99,10 @@ struct lodge_add_device {
  * and without a vCPU (EBUSY).  Eventfds may be closed after it.  The descriptor is readable when
  * there is a struct lodge_vsock_request, which waits, and the guest with it, for the write of a
  * struct lodge_vsock_answer: a device whose guest has reset it is reset when the request to stop
- * has been answered, and not before.  A write without a request fails with EINVAL.  When the
- * descriptor is closed requests to start fail, and nobody waits for others.  By a process that is
- * not the VM's reads and writes fail with EIO.
+ * has been answered, and not before.  Who pauses the VM waits for a request to stop, too; when it
+ * goes on there is one to start, with the rings where they were.  A write without a request fails
+ * with EINVAL.  When the descriptor is closed requests to start fail, and nobody waits for others.
+ * By a process that is not the VM's reads and writes fail with EIO.
  */
 struct lodge_vsock {
 	__u32 size;
