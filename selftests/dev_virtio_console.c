@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/virtio_console.h>
 #include <stdio.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "queues.h"
@@ -204,6 +205,28 @@ static void console_alone(void)
 	GUEST_DONE();
 }
 
+static u32 size(void)
+{
+	return read32(blk_bar + blk_config);
+}
+
+/* A driver is told of a size when it starts, and when it changes */
+static void sized(void)
+{
+	queues_negotiate(1 << VIRTIO_CONSOLE_F_SIZE, 1);
+	GUEST_ASSERT_EQ(size(), 24 << 16 | 80);
+	queue_set_up(CONSOLE_OUT);
+	queues_go();
+	while (!(read8(blk_bar + blk_isr) & VIRTIO_PCI_ISR_CONFIG))
+		cpu_relax();
+	GUEST_SYNC(1);
+	GUEST_ASSERT_EQ(read8(blk_bar + blk_isr), 0);
+	GUEST_SYNC(2);
+	GUEST_ASSERT_EQ(read8(blk_bar + blk_isr), VIRTIO_PCI_ISR_CONFIG);
+	GUEST_ASSERT_EQ(size(), 25 << 16 | 65535);
+	GUEST_DONE();
+}
+
 /* ---- outside ------------------------------------------------------------- */
 
 static const struct lodge_add_device console = {
@@ -277,6 +300,54 @@ TEST(no_ports_for_a_driver_without)
 	fd = open_port(vcpu->vm, LODGE_CONSOLE_VIRTIO);
 	ASSERT_OK(fd);
 	expect_text(fd, "from the console, again");
+}
+
+static int resize(int fd, u16 cols, u16 rows)
+{
+	const struct winsize w = { .ws_col = cols, .ws_row = rows };
+
+	return ioctl(fd, TIOCSWINSZ, &w);
+}
+
+TEST(size_of_the_terminal)
+{
+	struct lodge_add_device d = {
+		.size = sizeof(d), .id = LODGE_DEVICE_CONSOLE, .slot = SLOT, .fd = -1,
+	};
+	struct vm *vm = vm_create(VM_PC);
+	struct vcpu *vcpu;
+	int fd, serial;
+
+	ASSERT_EQ(ioctl(vm->fd, LODGE_VM_ADD_DEVICE, &d), SLOT);
+	fd = open_port(vm, LODGE_CONSOLE_VIRTIO);
+	serial = open_port(vm, LODGE_CONSOLE_SERIAL);
+	vcpu = vcpu_long(vm, 0, sized);
+	ASSERT_OK(fd);
+	EXPECT_ERRNO(resize(serial, 80, 24), ENOTTY);
+	EXPECT_ERRNO(ioctl(fd, TIOCSWINSZ, 8), EFAULT);
+	EXPECT_ERRNO(ioctl(fd, TIOCGWINSZ, &d), ENOTTY);
+	EXPECT_OK(resize(fd, 80, 24));
+	vcpu_sync(vcpu, 1);
+	/* nothing new */
+	EXPECT_OK(resize(fd, 80, 24));
+	vcpu_sync(vcpu, 2);
+	EXPECT_OK(resize(fd, 65535, 25));
+	vcpu_done(vcpu);
+}
+
+/* Linux would take some of it for what it is not */
+TEST(no_size_with_named_ports)
+{
+	struct vm *vm = vm_create(VM_PC);
+	int fd;
+
+	ASSERT_EQ(ioctl(vm->fd, LODGE_VM_ADD_DEVICE, &console), SLOT);
+	fd = open_port(vm, LODGE_CONSOLE_VIRTIO);
+	ASSERT_OK(fd);
+	EXPECT_ERRNO(resize(fd, 80, 24), ENOTTY);
+	fd = open_port(vm, LODGE_CONSOLE_PORT);
+	ASSERT_OK(fd);
+	EXPECT_ERRNO(resize(fd, 80, 24), ENOTTY);
 }
 
 TEST(names_are_refused)

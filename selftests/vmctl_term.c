@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -19,22 +20,37 @@ PC_GUEST(echoes, ".code16\n" PC_PUTS("echoes_text")
 	 "1:" PC_GETC "cmp $'q', %al; je 9f; cmp $'!', %al; je 8f; inc %al\n" PC_PUTC "jmp 1b\n"
 	 "8: jmp 8b\n9:" PC_POWEROFF "echoes_text: .asciz \"ready\\r\\n\"");
 
+/*
+ * Waits until the virtio console's configuration has 100 columns and 40 rows, says so at port 0xe9,
+ * and ends with 5 when there are 133 and 50
+ */
+PC_GUEST(sized, ".code32; mov $0x80000804, %eax; mov $0xcf8, %dx; out %eax, %dx\n"
+	 "mov $0xcfc, %dx; mov $2, %eax; out %eax, %dx\n"
+	 "1: pause; cmpl $40 << 16 | 100, 0xc0202000; jne 1b; mov $'1', %al; out %al, $0xe9\n"
+	 "2: pause; cmpl $50 << 16 | 133, 0xc0202000; jne 2b\n"
+	 "mov $0xf4, %dx; mov $5, %al; out %al, %dx; 3: hlt; jmp 3b");
+
 static struct child c;
 static struct termios before;
 
-static void start(const char *option)
+static const char *image(const char *from, const char *to)
 {
 	static char path[64];
-	char *argv[] = {
-		(char *)"vmctl", (char *)"run", (char *)"--flat", (char *)"0x7c00", path,
-		(char *)option, NULL,
-	};
-	size_t len = echoes_end - echoes_start;
-	int fd = memfd_create("echoes", 0);
+	int fd = memfd_create("image", 0);
 
 	ASSERT_OK(fd);
-	ASSERT_EQ(write(fd, echoes_start, len), (ssize_t)len);
+	ASSERT_EQ(write(fd, from, to - from), to - from);
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	return path;
+}
+
+static void start(const char *option)
+{
+	char *argv[] = {
+		(char *)"vmctl", (char *)"run", (char *)"--flat", (char *)"0x7c00",
+		(char *)image(echoes_start, echoes_end), (char *)option, NULL,
+	};
+
 	child_start_on_terminal(&c, argv);
 }
 
@@ -178,6 +194,29 @@ TEST(stopped)
 	child_write(&c, "q", 1);
 	EXPECT_EQ(child_end(&c, LONG), 0);
 	EXPECT_TRUE(is_restored());
+}
+
+static void resize(unsigned short cols, unsigned short rows)
+{
+	const struct winsize size = { .ws_col = cols, .ws_row = rows };
+
+	ASSERT_OK(ioctl(c.in, TIOCSWINSZ, &size));
+}
+
+/* What it has at first, and what it gets */
+TEST(size)
+{
+	char *argv[] = {
+		(char *)"vmctl", (char *)"run", (char *)"--flat", (char *)"0x100000",
+		(char *)image(sized_start, sized_end), (char *)"--console",
+		(char *)"--debugcon", (char *)"-", NULL,
+	};
+
+	child_start_on_terminal(&c, argv);
+	resize(100, 40);
+	ASSERT_TRUE(child_expect(&c, "1", LONG));
+	resize(133, 50);
+	EXPECT_EQ(child_end(&c, LONG), 11);
 }
 
 TEST(mistake_leaves_the_terminal_alone)

@@ -33,6 +33,7 @@ static void choose_signals(sigset_t *set)
 		if (!sigaction(taken[i], NULL, &now) && now.sa_handler != SIG_IGN)
 			sigaddset(set, taken[i]);
 	sigaddset(set, SIGCONT);
+	sigaddset(set, SIGWINCH);
 }
 
 /*

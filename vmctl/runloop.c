@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,6 +161,18 @@ static void send_input(struct loop *l)
 
 /* ---- signals ------------------------------------------------------------- */
 
+/* To the guest's console, if that can be told */
+static void tell_size(const struct loop *l)
+{
+	struct winsize size;
+
+	if (!l->is_terminal || l->r->detached || ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
+		return;
+	/* the serial port has none, and nor has a console with named ports */
+	if (ioctl(l->serial.in, TIOCSWINSZ, &size))
+		return;
+}
+
 static void take_signal(struct loop *l)
 {
 	struct signalfd_siginfo info;
@@ -173,6 +186,10 @@ static void take_signal(struct loop *l)
 		case SIGCONT:
 			/* a shell may have set the terminal in the meantime */
 			console_restore();
+			tell_size(l);
+			break;
+		case SIGWINCH:
+			tell_size(l);
 			break;
 		default:
 			l->signal = info.ssi_signo;
@@ -514,6 +531,7 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	if (open_streams(l) || start_ports(vm))
 		return CMD_FAILED;
 	console_raw();
+	tell_size(l);
 	l->start = now_ns();
 	if (vm_start(vm))
 		leave(l, WHY_FAILED);

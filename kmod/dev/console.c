@@ -414,11 +414,20 @@ static int console_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static long console_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct lodge_console *con = file->private_data;
+
+	return con->ioctl ? con->ioctl(con->dev, cmd, arg) : -ENOTTY;
+}
+
 static const struct file_operations console_fops = {
 	.owner = THIS_MODULE,
 	.read = console_read,
 	.write = console_write,
 	.poll = console_poll,
+	.unlocked_ioctl = console_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.release = console_release,
 	.llseek = noop_llseek,
 };

@@ -40,6 +40,8 @@
  * @wake: wakes it at once, from any context
  * @changed: input has come or room was made; called without @lock [I]
  * @dev: its argument [I]
+ * @ioctl: of the descriptor, with @dev, as file_operations.unlocked_ioctl; NULL if there are
+ *	none [I]
  * @put: releases @owner; set when it is opened
  * @owner: what keeps the console alive while it is open
  *
@@ -65,6 +67,7 @@ struct lodge_console {
 	struct irq_work wake;
 	void (*changed)(void *dev);
 	void *dev;
+	long (*ioctl)(void *dev, unsigned int cmd, unsigned long arg);
 	void (*put)(void *owner);
 	void *owner;
 };

@@ -6,6 +6,10 @@
  *
  * and back.  While somebody has the descriptor open and does not read, the driver's
  * buffer waits.  A port's other end is always there: what nobody reads is kept, the last of it.
+ *
+ * The reader may tell the size of his terminal, which the driver finds in the configuration.  With
+ * named ports it would be a message (5.3.6.2), whose two numbers Linux takes in this order or in
+ * that, depending on its version: then nothing is told.
  */
 #include <linux/ctype.h>
 #include <linux/err.h>
@@ -14,6 +18,8 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/termios.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
@@ -66,12 +72,18 @@ struct port {
  * struct console - a console
  * @dev: the device
  * @buffer: the driver's, for input or about control, for a moment; the worker's
+ * @cols: of the reader's terminal, 0 if it is not known [L]
+ * @rows: likewise [L]
  * @nr_ports: how many there are in @port [I]
  * @port: by number
+ *
+ * [I] constant, [L] lodge_virtio.lock.
  */
 struct console {
 	struct lodge_virtio dev;
 	struct lodge_vq_chain buffer;
+	u16 cols;
+	u16 rows;
 	unsigned int nr_ports;
 	struct port port[];
 };
@@ -333,10 +345,21 @@ static void stop(struct lodge_virtio *dev)
 	}
 }
 
+/* Linux looks for the size when it is told that there is something new, and not before */
+static int start(struct lodge_virtio *dev)
+{
+	if (READ_ONCE(console_of(dev)->cols))
+		lodge_virtio_config_changed(dev);
+	return 0;
+}
+
 static void read_config(struct lodge_virtio *dev, u32 offset, void *buf, u32 len)
 {
+	const struct console *c = console_of(dev);
 	const struct virtio_console_config config = {
-		.max_nr_ports = (__force __virtio32)cpu_to_le32(console_of(dev)->nr_ports),
+		.cols = (__force __virtio16)cpu_to_le16(c->cols),
+		.rows = (__force __virtio16)cpu_to_le16(c->rows),
+		.max_nr_ports = (__force __virtio32)cpu_to_le32(c->nr_ports),
 	};
 
 	lodge_virtio_copy_config(buf, len, &config, sizeof(config), offset);
@@ -361,6 +384,7 @@ static void destroy(struct lodge_virtio *dev)
 static const struct lodge_virtio_ops console_ops = {
 	.id = VIRTIO_ID_CONSOLE,
 	.config_len = sizeof(struct virtio_console_config),
+	.start = start,
 	.stop = stop,
 	.kick = kick,
 	.read_config = read_config,
@@ -375,6 +399,35 @@ static void changed(void *opaque)
 
 	lodge_virtio_wake(dev, queue_of(p, INPUT));
 	lodge_virtio_wake(dev, queue_of(p, OUTPUT));
+}
+
+static void resize(struct console *c, u16 cols, u16 rows)
+{
+	struct lodge_virtio *dev = &c->dev;
+	unsigned long flags;
+	bool is_new;
+
+	raw_spin_lock_irqsave(&dev->lock, flags);
+	is_new = cols != c->cols || rows != c->rows;
+	WRITE_ONCE(c->cols, cols);
+	c->rows = rows;
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
+	if (is_new)
+		lodge_virtio_config_changed(dev);
+}
+
+/* Of the first port's descriptor */
+static long console_ioctl(void *opaque, unsigned int cmd, unsigned long arg)
+{
+	struct port *p = opaque;
+	struct winsize size;
+
+	if (cmd != TIOCSWINSZ || p->console->nr_ports > 1)
+		return -ENOTTY;
+	if (copy_from_user(&size, (void __user *)arg, sizeof(size)))
+		return -EFAULT;
+	resize(p->console, size.ws_col, size.ws_row);
+	return 0;
 }
 
 /**
@@ -427,6 +480,8 @@ static int add_port(struct console *c, const char *name)
 	p->console = c;
 	if (name)
 		strscpy(p->name, name, sizeof(p->name));
+	else
+		p->con.ioctl = console_ioctl;
 	c->nr_ports++;
 	return 0;
 }
@@ -464,7 +519,6 @@ struct lodge_virtio *lodge_virtio_console_create(struct lodge_mem *mem, const ch
 		free_console(c);
 		return ERR_PTR(err);
 	}
-	if (nr)
-		c->dev.features |= BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT);
+	c->dev.features |= BIT_ULL(nr ? VIRTIO_CONSOLE_F_MULTIPORT : VIRTIO_CONSOLE_F_SIZE);
 	return &c->dev;
 }

@@ -31,7 +31,7 @@
 #define NO_STATUS	0x77
 
 static u64 blk_bar;
-static u32 blk_common, blk_notify, blk_config, blk_doorbell;
+static u32 blk_common, blk_notify, blk_config, blk_doorbell, blk_isr;
 static u16 blk_next;	/* descriptors of the request that is being made */
 
 static inline void blk_find(void)
@@ -52,6 +52,8 @@ static inline void blk_find(void)
 			blk_common = offset;
 		else if (type == VIRTIO_PCI_CAP_NOTIFY_CFG)
 			blk_notify = offset;
+		else if (type == VIRTIO_PCI_CAP_ISR_CFG)
+			blk_isr = offset;
 		else if (type == VIRTIO_PCI_CAP_DEVICE_CFG)
 			blk_config = offset;
 	}

@@ -214,11 +214,14 @@ struct file_operations {
 	ssize_t (*read)(struct file *file, char __user *buf, size_t len, loff_t *pos);
 	ssize_t (*write)(struct file *file, const char __user *buf, size_t len, loff_t *pos);
 	__poll_t (*poll)(struct file *file, poll_table *table);
+	long (*unlocked_ioctl)(struct file *file, unsigned int cmd, unsigned long arg);
+	void *compat_ioctl;
 	int (*release)(struct inode *inode, struct file *file);
 	void *llseek;
 };
 
 #define noop_llseek			NULL
+#define compat_ptr_ioctl		NULL
 #define poll_wait(file, q, table)	((void)(q))
 
 int anon_inode_getfd(const char *name, const struct file_operations *fops, void *priv, int flags);

@@ -273,6 +273,9 @@ struct lodge_msi {
  * which cannot make it wait; while it is not open, the newest output is kept.  One at a time, else
  * EBUSY; ENODEV without LODGE_VM_MACHINE, or without such a console.  Non-blocking with
  * O_NONBLOCK by fcntl().
+ *
+ * TIOCSWINSZ of LODGE_CONSOLE_VIRTIO's tells the guest the size of the terminal; ENOTTY for others,
+ * and where it has named ports.
  */
 struct lodge_open_console {
 	__u32 size;
