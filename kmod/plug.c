@@ -4,18 +4,26 @@
  *
  * A device goes when the guest ejects it, or by force; a work item removes it, for the
  * guest's write to the eject register may be made in a VMX window.
+ *
+ * By force means that it answers no more, the guest is told to eject it, and has a while to do
+ * so: drivers wait for ever for a request or a reset that is not answered.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/rwsem.h>
 #include <linux/sched/task.h>
+#include <linux/virtio_config.h>
 #include <linux/workqueue.h>
 
+#include "control.h"
 #include "plug.h"
 #include "registry.h"
 #include "virtio/add.h"
+#include "virtio/device.h"
 #include "vm.h"
+
+#define GRACE	(5 * HZ)	/* for a guest to eject what goes by force */
 
 static bool has_bus(const struct lodge_vm *vm)
 {
@@ -25,11 +33,11 @@ static bool has_bus(const struct lodge_vm *vm)
 static void remove_one(struct lodge_vm *vm, unsigned int slot)
 {
 	struct lodge_machine *m = vm->machine;
-	bool removed;
+	bool forced, removed;
 
 	down_write(&m->virtio.lock);
-	lodge_hotplug_forget(&m->hotplug, slot);
-	removed = lodge_virtio_remove(&m->virtio, slot);
+	forced = lodge_hotplug_forget(&m->hotplug, slot);
+	removed = lodge_virtio_remove(&m->virtio, slot, forced);
 	up_write(&m->virtio.lock);
 	if (!removed)
 		return;
@@ -51,6 +59,20 @@ static void removal(struct work_struct *work)
 	} while (slots);
 }
 
+/* What the guest has had its time for; a paused one has it when it goes on */
+static void overdue(struct work_struct *work)
+{
+	struct lodge_vm *vm = container_of(to_delayed_work(work), struct lodge_vm, overdue);
+	u32 slots = lodge_hotplug_pulled(&vm->machine->hotplug);
+
+	if (!slots)
+		return;
+	if (lodge_control_paused(vm))
+		schedule_delayed_work(&vm->overdue, GRACE);
+	else
+		lodge_hotplug_force(&vm->machine->hotplug, slots);
+}
+
 static void ejected(void *owner)
 {
 	struct lodge_vm *vm = owner;
@@ -67,6 +89,7 @@ void lodge_plug_init(struct lodge_vm *vm)
 	if (!has_bus(vm))
 		return;
 	INIT_WORK(&vm->removal, removal);
+	INIT_DELAYED_WORK(&vm->overdue, overdue);
 	vm->machine->hotplug.owner = vm;
 	vm->machine->hotplug.eject = ejected;
 }
@@ -77,8 +100,10 @@ void lodge_plug_init(struct lodge_vm *vm)
  */
 void lodge_plug_stop(struct lodge_vm *vm)
 {
-	if (has_bus(vm))
-		cancel_work_sync(&vm->removal);
+	if (!has_bus(vm))
+		return;
+	cancel_delayed_work_sync(&vm->overdue);
+	cancel_work_sync(&vm->removal);
 }
 
 /**
@@ -112,11 +137,25 @@ out:
 	return slot;
 }
 
+static void pull(struct lodge_vm *vm, struct lodge_virtio *dev, unsigned int slot)
+{
+	struct lodge_hotplug *hp = &vm->machine->hotplug;
+	bool first;
+
+	dev->ops->pull(dev);
+	first = lodge_hotplug_pull(hp, slot);
+	if (first && (lodge_virtio_status(dev) & VIRTIO_CONFIG_S_DRIVER_OK))
+		mod_delayed_work(system_wq, &vm->overdue, GRACE);
+	else
+		lodge_hotplug_force(hp, BIT(slot));
+}
+
 /**
  * lodge_plug_remove - take a device from a VM
  * @vm: with a reference, and with lodge_virtio_set.lock held for reading
  * @slot: number of a device that it has
- * @force: do not ask the guest
+ * @force: whether the guest wants to or not: at once if no driver has it, or if this is not the
+ *	first time; else soon, and it answers no more until then
  *
  * It is gone later, when the guest has ejected it and what was under way is done;
  * LODGE_VM_EVENT_DETACHED tells.
@@ -125,12 +164,15 @@ out:
  */
 int lodge_plug_remove(struct lodge_vm *vm, unsigned int slot, bool force)
 {
+	struct lodge_virtio *dev;
+
 	if (!has_bus(vm))
 		return -ENODEV;
-	if (!lodge_virtio_can_go(lodge_virtio_at(&vm->machine->virtio, slot)))
+	dev = lodge_virtio_at(&vm->machine->virtio, slot);
+	if (!lodge_virtio_can_go(dev))
 		return -EOPNOTSUPP;
 	if (force)
-		lodge_hotplug_force(&vm->machine->hotplug, slot);
+		pull(vm, dev, slot);
 	else
 		lodge_hotplug_ask(&vm->machine->hotplug, slot);
 	return 0;

@@ -32,6 +32,7 @@
  * @memory: device memory handled in the kernel [I]
  * @machine: interrupt controllers and chipset, NULL without LODGE_VM_MACHINE [I]
  * @removal: takes away devices that are to go; with LODGE_VM_PCI
+ * @overdue: takes away those that the guest was told to eject and has not; likewise
  * @exit_code: written to the debug exit port, by vCPUs
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
@@ -58,6 +59,7 @@ struct lodge_vm {
 	struct lodge_bus memory;
 	struct lodge_machine *machine;
 	struct work_struct removal;
+	struct delayed_work overdue;
 	struct lodge_record *record;
 	unsigned long control;
 	struct mutex pause_lock;

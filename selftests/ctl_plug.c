@@ -73,16 +73,59 @@ static void takes_and_gives(void)
 	GUEST_DONE();
 }
 
-static void is_busy(void)
+/* Every request is answered, of a device that goes by force too */
+static void until_pulled(void)
 {
 	u64 n = 0;
+	u8 status;
 
+	do {
+		status = blk_ask(VIRTIO_BLK_T_OUT, n++ % SECTORS, DATA, 512);
+	} while (status == OK);
+	GUEST_ASSERT_EQ(status, VIRTIO_BLK_S_IOERR);
+	while (!inl(WANTED))
+		cpu_relax();
+	GUEST_ASSERT_EQ(notice(WANTED), BIT);
+	GUEST_ASSERT_EQ(blk_ask(VIRTIO_BLK_T_IN, 0, DATA, 512), VIRTIO_BLK_S_IOERR);
+	GUEST_ASSERT_EQ(blk_ask(VIRTIO_BLK_T_FLUSH, 0, DATA, 0), VIRTIO_BLK_S_IOERR);
+}
+
+static void is_busy(void)
+{
 	blk_up();
-	while (blk_ask(VIRTIO_BLK_T_OUT, n++ % SECTORS, DATA, 512) == OK)
-		;
-	GUEST_ASSERT_EQ(blk_status(), 0xff);
-	GUEST_ASSERT_EQ(read32(config(0)), NOBODY);
+	until_pulled();
+	while (read32(config(0)) != NOBODY)
+		cpu_relax();
+	/* a reset is over: no driver waits for it for ever */
+	write8(blk_reg(VIRTIO_PCI_COMMON_STATUS), 0);
+	GUEST_ASSERT_EQ(blk_status(), 0);
 	GUEST_ASSERT_EQ(inl(CAME) | inl(WANTED), 0);
+	outl(EJECT, NOBODY);
+	GUEST_DONE();
+}
+
+/* In time: nothing is left where it was */
+static void lets_go(void)
+{
+	blk_up();
+	until_pulled();
+	blk_reset();
+	outl(EJECT, BIT);
+	while (read32(config(0)) != NOBODY)
+		cpu_relax();
+	GUEST_ASSERT_EQ(read32(blk_bar), NOBODY);
+	GUEST_DONE();
+}
+
+/* The guest does not look */
+static void only_asks(void)
+{
+	blk_up();
+	blk_ask(VIRTIO_BLK_T_OUT, 0, DATA, 512);
+	GUEST_SYNC(1);
+	while (read32(config(0)) != NOBODY)
+		cpu_relax();
+	GUEST_ASSERT_EQ(notice(WANTED), BIT);
 	GUEST_DONE();
 }
 
@@ -306,6 +349,45 @@ TEST(by_force)
 	until_gone(&g, number, SLOT);
 }
 
+TEST(by_force_ejected)
+{
+	pthread_t thread;
+	u32 number = run_beside(lets_go, takes_by_force, &thread);
+
+	pthread_join(thread, NULL);
+	until_gone(&g, number, SLOT);
+}
+
+static void act(struct genl *s, u32 number, u32 action)
+{
+	genl_begin(s, LODGE_CMD_VM_SET, 0);
+	genl_put_u32(s, LODGE_A_VM_NUMBER, number);
+	genl_put_u32(s, LODGE_A_VM_ACTION, action);
+	EXPECT_EQ(genl_send(s, NULL, NULL), 0);
+}
+
+/* A guest that is paused has its time when it goes on, unless it is made short */
+TEST(by_force_twice)
+{
+	struct vm *vm = vm_create(VM_PC);
+	struct vcpu *vcpu;
+	u64 writes;
+	u32 number;
+
+	genl_open(&g);
+	number = genl_last_vm(&g);
+	EXPECT_EQ(blk_add(vm, make_image(), 0, 1), SLOT);
+	vcpu = vcpu_long(vm, 0, only_asks);
+	vcpu_sync(vcpu, 1);
+	act(&g, number, LODGE_ACTION_PAUSE);
+	EXPECT_EQ(detach(&g, number, SLOT, true), 0);
+	EXPECT_TRUE(look(&g, number, SLOT, &writes));
+	EXPECT_EQ(detach(&g, number, SLOT, true), 0);
+	until_gone(&g, number, SLOT);
+	act(&g, number, LODGE_ACTION_RESUME);
+	vcpu_done(vcpu);
+}
+
 static volatile bool over;
 static unsigned int rounds;
 
@@ -323,6 +405,8 @@ static void *gives_and_takes(void *arg)
 		/* it may be gone already, if the guest was asked and has hit upon it */
 		if (rounds % 2)
 			detach(&s, number, slot, false);
+		detach(&s, number, slot, true);
+		/* at once, if the guest has hit upon a way to start a driver */
 		detach(&s, number, slot, true);
 		until_gone(&s, number, slot);
 		rounds++;

@@ -238,8 +238,9 @@ static void put_notifications(struct aml *a)
 	}
 	aml_end(a);
 	aml_method(a, "HPE", 0, true);
-	put_notification(a, "CAME", NOTIFY_DEVICE_CHECK);
+	/* what has gone by force first: there may be another device in its place */
 	put_notification(a, "WANT", NOTIFY_EJECT_REQUEST);
+	put_notification(a, "CAME", NOTIFY_DEVICE_CHECK);
 	aml_end(a);
 }
 

@@ -116,11 +116,14 @@ static int wait_gone(const struct device_target *t, double seconds, bool force)
 	while (!look(t)) {
 		if (ctl_now() < end)
 			nanosleep(&moment, NULL);
+		else if (force && t->vm.state == LODGE_STATE_PAUSED)
+			return cmd_error(CMD_TIMEOUT, "%s: the device goes when the VM is resumed, or with another detach -f",
+					 t->vm.name);
 		else if (force)
 			return cmd_error(CMD_TIMEOUT, "%s: what is under way in the device takes its time",
 					 t->vm.name);
 		else
-			return cmd_error(CMD_TIMEOUT, "%s: the guest has not given the device back yet; -f takes it unasked",
+			return cmd_error(CMD_TIMEOUT, "%s: the guest has not given the device back yet; -f takes it anyhow",
 					 t->vm.name);
 	}
 	return CMD_OK;

@@ -119,17 +119,49 @@ void lodge_hotplug_ask(struct lodge_hotplug *hp, unsigned int slot)
 }
 
 /**
- * lodge_hotplug_force - eject a device as if the guest did
+ * lodge_hotplug_pull - have the guest eject a device that goes soon anyhow
  * @hp: of a VM
  * @slot: the device's number, below 32
+ *
+ * Return: true if it is the first time that this is called for the device.
  */
-void lodge_hotplug_force(struct lodge_hotplug *hp, unsigned int slot)
+bool lodge_hotplug_pull(struct lodge_hotplug *hp, unsigned int slot)
+{
+	unsigned long flags;
+	bool first;
+
+	raw_spin_lock_irqsave(&hp->lock, flags);
+	first = !(hp->pulled & BIT(slot));
+	hp->pulled |= BIT(slot);
+	raw_spin_unlock_irqrestore(&hp->lock, flags);
+	announce(hp, 0, BIT(slot));
+	return first;
+}
+
+/**
+ * lodge_hotplug_pulled - what lodge_hotplug_pull() was called for, and is still there
+ * @hp: of a VM
+ *
+ * Return: a bit for each slot.
+ */
+u32 lodge_hotplug_pulled(struct lodge_hotplug *hp)
+{
+	return READ_ONCE(hp->pulled);
+}
+
+/**
+ * lodge_hotplug_force - eject devices as if the guest did
+ * @hp: of a VM
+ * @slots: a bit for each
+ */
+void lodge_hotplug_force(struct lodge_hotplug *hp, u32 slots)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&hp->lock, flags);
-	hp->asked &= ~BIT(slot);
-	hp->ejected |= BIT(slot);
+	hp->asked &= ~slots;
+	hp->forced |= slots & ~hp->ejected;
+	hp->ejected |= slots;
 	raw_spin_unlock_irqrestore(&hp->lock, flags);
 	hp->eject(hp->owner);
 }
@@ -155,16 +187,24 @@ u32 lodge_hotplug_take(struct lodge_hotplug *hp)
 /**
  * lodge_hotplug_forget - a device is about to be removed
  * @hp: of a VM
- * @slot: its number, below 32: what has not been seen or done about it is not any more
+ * @slot: its number, below 32
+ *
+ * That it shall be ejected stays for the guest to see, if it has not yet.
+ *
+ * Return: true if the guest has not ejected it itself.
  */
-void lodge_hotplug_forget(struct lodge_hotplug *hp, unsigned int slot)
+bool lodge_hotplug_forget(struct lodge_hotplug *hp, unsigned int slot)
 {
 	unsigned long flags;
+	bool forced;
 
 	raw_spin_lock_irqsave(&hp->lock, flags);
+	forced = hp->forced & BIT(slot);
 	hp->came &= ~BIT(slot);
-	hp->wanted &= ~BIT(slot);
 	hp->asked &= ~BIT(slot);
 	hp->ejected &= ~BIT(slot);
+	hp->pulled &= ~BIT(slot);
+	hp->forced &= ~BIT(slot);
 	raw_spin_unlock_irqrestore(&hp->lock, flags);
+	return forced;
 }

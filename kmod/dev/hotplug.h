@@ -27,7 +27,9 @@ struct lodge_pm;
  * @came: slots that have a new device, until the guest has seen them [L]
  * @wanted: slots that shall be ejected, likewise [L]
  * @asked: slots that the guest may eject [L]
- * @ejected: slots that it has ejected, until they are taken [L]
+ * @ejected: slots that are to be emptied, until they are taken [L]
+ * @pulled: slots whose device goes soon even if the guest does not eject it [L]
+ * @forced: slots of @ejected that it has not ejected [L]
  *
  * [I] constant once the guest runs, [L] @lock.
  */
@@ -40,13 +42,17 @@ struct lodge_hotplug {
 	u32 wanted;
 	u32 asked;
 	u32 ejected;
+	u32 pulled;
+	u32 forced;
 };
 
 int lodge_hotplug_attach(struct lodge_hotplug *hp, struct lodge_bus *ports, struct lodge_pm *pm);
 void lodge_hotplug_tell(struct lodge_hotplug *hp, unsigned int slot);
 void lodge_hotplug_ask(struct lodge_hotplug *hp, unsigned int slot);
-void lodge_hotplug_force(struct lodge_hotplug *hp, unsigned int slot);
+bool lodge_hotplug_pull(struct lodge_hotplug *hp, unsigned int slot);
+u32 lodge_hotplug_pulled(struct lodge_hotplug *hp);
+void lodge_hotplug_force(struct lodge_hotplug *hp, u32 slots);
 u32 lodge_hotplug_take(struct lodge_hotplug *hp);
-void lodge_hotplug_forget(struct lodge_hotplug *hp, unsigned int slot);
+bool lodge_hotplug_forget(struct lodge_hotplug *hp, unsigned int slot);
 
 #endif /* LODGE_DEV_HOTPLUG_H */

@@ -346,14 +346,31 @@ static struct lodge_pci_device *find(struct lodge_pci *pci, enum lodge_pci_space
 	return NULL;
 }
 
+/* Where a device was a driver may wait for the end of a reset, which is 0, before it lets go */
+static u64 nobody(struct lodge_pci *pci, u32 address)
+{
+	unsigned int slot;
+	unsigned long flags;
+	u64 value = ~0ULL;
+
+	raw_spin_lock_irqsave(&pci->lock, flags);
+	for (slot = 0; slot < LODGE_PCI_SLOTS; slot++) {
+		if (pci->left[slot].where && address - pci->left[slot].where < pci->left[slot].size)
+			value = 0;
+	}
+	raw_spin_unlock_irqrestore(&pci->lock, flags);
+	return value;
+}
+
 static u64 memory_read(void *opaque, u32 offset, u8 width)
 {
+	u32 address = LODGE_PCI_MEMORY + offset;
 	struct lodge_pci_device *dev;
 	u64 value;
 
 	rcu_read_lock();
-	dev = find(opaque, LODGE_PCI_BAR_MEMORY, LODGE_PCI_MEMORY + offset, width, &offset);
-	value = dev ? dev->ops->read(dev, offset, width) : ~0ULL;
+	dev = find(opaque, LODGE_PCI_BAR_MEMORY, address, width, &offset);
+	value = dev ? dev->ops->read(dev, offset, width) : nobody(opaque, address);
 	rcu_read_unlock();
 	return value;
 }
@@ -539,6 +556,7 @@ int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned 
 			put(dev->config + BAR_REG(i), 4, (dev->config[BAR_REG(i)] & 0xf) +
 			    spaces[i].first + slot * spaces[i].step);
 	raw_spin_lock_irqsave(&pci->lock, flags);
+	pci->left[slot].where = 0;
 	settle(dev);
 	rcu_assign_pointer(pci->device[slot], dev);
 	raw_spin_unlock_irqrestore(&pci->lock, flags);
@@ -549,17 +567,21 @@ int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned 
  * lodge_pci_remove - take a device off the bus and destroy it
  * @pci: of a VM whose guest may run
  * @slot: device number, of a device that has been added
+ * @forced: the guest has not ejected it
  *
- * Configuration space and BAR read as all ones from now on, its line is released, and it sends
- * nothing any more.  The caller lets nobody else add or remove one meanwhile; may sleep.
+ * Configuration space reads as all ones from now on, its line is released, and it sends nothing
+ * any more.  The BAR does so, too; if @forced, it reads as zeroes until there is another device.
+ * The caller lets nobody else add or remove one meanwhile; may sleep.
  */
-void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot)
+void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot, bool forced)
 {
 	struct lodge_pci_device *dev = rcu_dereference_protected(pci->device[slot], true);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&pci->lock, flags);
 	RCU_INIT_POINTER(pci->device[slot], NULL);
+	if (forced)
+		pci->left[slot] = dev->bar[LODGE_PCI_BAR_MEMORY];
 	/* a vCPU that has found it may write to its configuration space still */
 	dev->gone = true;
 	settle(dev);

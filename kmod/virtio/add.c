@@ -373,25 +373,26 @@ int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *a
  */
 bool lodge_virtio_can_go(const struct lodge_virtio *dev)
 {
-	return dev->ops->id == LODGE_DEVICE_NET || dev->ops->id == LODGE_DEVICE_BLOCK;
+	return dev->ops->pull;
 }
 
 /**
  * lodge_virtio_remove - take a device from a VM and destroy it
  * @set: of a VM with PCI, with lodge_virtio_set.lock held for writing
  * @slot: PCI device number, below LODGE_PCI_SLOTS
+ * @forced: the guest has not ejected it
  *
  * Waits for what is under way in it.
  *
  * Return: false if there is none that can go.
  */
-bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot)
+bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot, bool forced)
 {
 	struct lodge_virtio *dev = lodge_virtio_at(set, slot);
 
 	if (!dev || !lodge_virtio_can_go(dev))
 		return false;
 	set->device[slot] = NULL;
-	lodge_pci_remove(set->pci, slot);
+	lodge_pci_remove(set->pci, slot, forced);
 	return true;
 }

@@ -45,7 +45,7 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
 int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *arg,
 			struct file **files);
 bool lodge_virtio_can_go(const struct lodge_virtio *dev);
-bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot);
+bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot, bool forced);
 
 /**
  * lodge_virtio_only - a device of which there is one at most

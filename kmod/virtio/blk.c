@@ -174,7 +174,7 @@ static bool begin(struct lodge_blk_request *r)
 	r->got = 0;
 	r->status = VIRTIO_BLK_S_IOERR;
 	r->buffered = false;
-	io = parse(r);
+	io = !READ_ONCE(r->blk->pulled) && parse(r);
 	lodge_limit_charge(&r->blk->limit, io ? r->len : 0);
 	if (!io)
 		return true;
@@ -392,6 +392,16 @@ void lodge_blk_limit(struct lodge_virtio *dev, unsigned int which, u64 rate)
 	lodge_limit_ask(&blk_of(dev)->limit, which, rate);
 }
 
+static void pull(struct lodge_virtio *dev)
+{
+	struct lodge_blk *blk = blk_of(dev);
+	unsigned int i;
+
+	WRITE_ONCE(blk->pulled, true);
+	for (i = 0; i < LODGE_NR_LIMITS; i++)
+		lodge_limit_ask(&blk->limit, i, 0);
+}
+
 static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
 {
 	struct lodge_blk *blk = blk_of(dev);
@@ -471,6 +481,7 @@ static const struct lodge_virtio_ops blk_ops = {
 	.read_config = read_config,
 	.look = look,
 	.file = file_of,
+	.pull = pull,
 	.destroy = destroy,
 };
 

@@ -82,6 +82,7 @@ struct lodge_blk_queue {
  * @sizing: guards changes of the size
  * @capacity: sectors
  * @nowait: whether it is worth to try a write without sleeping
+ * @pulled: every request from now on fails
  * @config: configuration space
  * @serial: as the driver reads it [I]
  * @queue: by number
@@ -97,6 +98,7 @@ struct lodge_blk {
 	struct mutex sizing;
 	u64 capacity;
 	bool nowait;
+	bool pulled;
 	struct virtio_blk_config config;
 	u8 serial[VIRTIO_BLK_ID_BYTES];
 	struct lodge_blk_queue queue[LODGE_VIRTIO_QUEUES];

@@ -105,6 +105,8 @@ struct lodge_virtio_view {
  * @write_config: likewise; NULL if the driver cannot write there
  * @look: adds what only this kind knows; not the worker calls, may sleep; NULL if that is nothing
  * @file: the @n-th of what is behind it, which has no reference, or NULL; NULL if that is nothing
+ * @pull: what is behind it answers no more: requests fail, frames are lost, and no limit holds
+ *	them back; not the worker calls; NULL if the device cannot go while the VM lives
  * @destroy: frees the device that embeds the struct lodge_virtio; stopped before
  *
  * While one queue is reset or enabled again all of them are stopped, and started after.
@@ -121,6 +123,7 @@ struct lodge_virtio_ops {
 	void (*write_config)(struct lodge_virtio *dev, u32 offset, const void *buf, u32 len);
 	void (*look)(struct lodge_virtio *dev, struct lodge_virtio_view *view);
 	struct file *(*file)(struct lodge_virtio *dev, unsigned int n);
+	void (*pull)(struct lodge_virtio *dev);
 	void (*destroy)(struct lodge_virtio *dev);
 };
 

@@ -103,6 +103,15 @@ void lodge_net_limit(struct lodge_virtio *dev, unsigned int which, u64 rate)
 	lodge_limit_ask(&net->limit[LODGE_NET_TX], which, rate);
 }
 
+static void pull(struct lodge_virtio *dev)
+{
+	unsigned int i;
+
+	lodge_net_plug(dev, false);
+	for (i = 0; i < LODGE_NR_LIMITS; i++)
+		lodge_net_limit(dev, i, 0);
+}
+
 static void look(struct lodge_virtio *dev, struct lodge_virtio_view *view)
 {
 	struct lodge_net *net = lodge_net_of(dev);
@@ -214,6 +223,7 @@ static const struct lodge_virtio_ops net_ops = {
 	.read_config = read_config,
 	.look = look,
 	.file = file_of,
+	.pull = pull,
 	.destroy = destroy,
 };
 

@@ -221,7 +221,7 @@ enum {
 	LODGE_A_DEVICE_MAX_BYTES,	/* likewise */
 	LODGE_A_DEVICE_PAD,
 	LODGE_A_DEVICE_FD,		/* new: what is behind it, open in the calling process */
-	LODGE_A_DEVICE_FORCE,		/* flag, delete: the guest is not asked */
+	LODGE_A_DEVICE_FORCE,		/* flag, delete: it goes, ejected or not */
 
 	__LODGE_A_DEVICE_MAX,
 	LODGE_A_DEVICE_MAX = (__LODGE_A_DEVICE_MAX - 1)
