@@ -9,6 +9,7 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/lodge_netlink.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -93,6 +94,8 @@ void lodge_insn_end(struct lodge_vcpu *vcpu, enum lodge_bus_end end, u32 value)
 		run->debug_exit = value;
 		return;
 	}
+	vcpu->told = end == LODGE_BUS_POWEROFF ? LODGE_VM_EVENT_POWEROFF :
+		     end == LODGE_BUS_RESET ? LODGE_VM_EVENT_RESET : LODGE_VM_EVENT_PANIC;
 	run->exit_reason = LODGE_EXIT_SYSTEM;
 	run->system = (struct lodge_run_system){
 		.type = end == LODGE_BUS_POWEROFF ? LODGE_SYSTEM_POWEROFF :

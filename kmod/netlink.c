@@ -341,6 +341,10 @@ static const struct nla_policy device_delete_policy[] = {
 	[LODGE_A_DEVICE_FORCE] = { .type = NLA_FLAG },
 };
 
+static const struct nla_policy listen_policy[] = {
+	[LODGE_A_EVENT_GROUPS] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_NETLINK_GROUPS),
+};
+
 #define POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
 
 static const struct genl_ops ops[] = {
@@ -360,7 +364,10 @@ static const struct genl_ops ops[] = {
 	},
 	{ .cmd = LODGE_CMD_CAPS_GET, .doit = lodge_netlink_caps_get },
 	{ .cmd = LODGE_CMD_CONSOLE_GET, POLICY(console_policy), .doit = lodge_netlink_console_get },
-	{ .cmd = LODGE_CMD_EVENT_LISTEN, .doit = lodge_netlink_event_listen },
+	{
+		.cmd = LODGE_CMD_EVENT_LISTEN, POLICY(listen_policy),
+		.doit = lodge_netlink_event_listen,
+	},
 	{
 		.cmd = LODGE_CMD_CONSOLE_WRITE, POLICY(console_write_policy),
 		.doit = lodge_netlink_console_write,
@@ -397,7 +404,13 @@ static const struct genl_ops ops[] = {
 
 /* Of all VMs in the network namespace: so not for everybody there */
 static const struct genl_multicast_group groups[] = {
-	[LODGE_NETLINK_EVENTS] = { .name = LODGE_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+	[LODGE_EVENT_GROUP_LIFE] = { .name = LODGE_MCGRP_LIFE, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+	[LODGE_EVENT_GROUP_DEVICE] = {
+		.name = LODGE_MCGRP_DEVICE, .flags = GENL_MCAST_CAP_SYS_ADMIN,
+	},
+	[LODGE_EVENT_GROUP_GUEST] = {
+		.name = LODGE_MCGRP_GUEST, .flags = GENL_MCAST_CAP_SYS_ADMIN,
+	},
 };
 
 struct genl_family lodge_netlink_family __ro_after_init = {

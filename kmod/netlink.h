@@ -5,6 +5,7 @@
 #ifndef LODGE_NETLINK_H
 #define LODGE_NETLINK_H
 
+#include <linux/bits.h>
 #include <linux/lodge_netlink.h>
 #include <linux/types.h>
 
@@ -29,8 +30,8 @@ struct lodge_dump {
 	u32 next;
 };
 
-/* Multicast groups */
-enum lodge_netlink_group { LODGE_NETLINK_EVENTS };
+/* A bit for each group of events */
+#define LODGE_NETLINK_GROUPS	(BIT(LODGE_EVENT_GROUP_NR) - 1)
 
 extern struct genl_family lodge_netlink_family;
 

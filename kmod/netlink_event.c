@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events, as netlink messages: to a multicast group in the network namespace of
- * the VM, which takes CAP_SYS_ADMIN to join, and to sockets of the VM's owner that
- * have asked for them.
+ * Events, as netlink messages: to multicast groups in the network namespace of the
+ * VM, which take CAP_SYS_ADMIN to join, and to sockets of the VM's owner that have
+ * asked for them.
  */
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -23,10 +23,10 @@ static unsigned int net_id;
 
 /**
  * struct net_events - events of a network namespace
- * @seq: number of the group's last; the registry's lock
+ * @seq: number of each group's last; the registry's lock
  */
 struct net_events {
-	u32 seq;
+	u32 seq[LODGE_EVENT_GROUP_NR];
 };
 
 /**
@@ -36,7 +36,8 @@ struct net_events {
  * @user_ns: likewise; the socket's file keeps it
  * @net: likewise; the socket keeps it
  * @portid: the socket's
- * @seq: number of the last event for it
+ * @groups: a bit for each group that it wants
+ * @seq: number of the last event of each group for it
  */
 struct listener {
 	struct list_head list;
@@ -44,7 +45,8 @@ struct listener {
 	struct user_namespace *user_ns;
 	struct net *net;
 	u32 portid;
-	u32 seq;
+	u32 groups;
+	u32 seq[LODGE_EVENT_GROUP_NR];
 };
 
 /* Inside the registry's */
@@ -53,11 +55,28 @@ static LIST_HEAD(listeners);
 
 /* ---- messages ------------------------------------------------------------ */
 
+static enum lodge_event_group group_of(enum lodge_event_kind kind)
+{
+	switch (kind) {
+	case LODGE_VM_EVENT_ATTACHED:
+	case LODGE_VM_EVENT_DETACHED:
+		return LODGE_EVENT_GROUP_DEVICE;
+	case LODGE_VM_EVENT_PANIC:
+	case LODGE_VM_EVENT_POWEROFF:
+	case LODGE_VM_EVENT_RESET:
+	case LODGE_VM_EVENT_TRIPLE_FAULT:
+		return LODGE_EVENT_GROUP_GUEST;
+	default:
+		return LODGE_EVENT_GROUP_LIFE;
+	}
+}
+
 static int fill(struct sk_buff *skb, const struct lodge_record *r, enum lodge_event_kind kind,
 		u32 slot, u32 seq)
 {
 	if (nla_put_u32(skb, LODGE_A_EVENT_SEQ, seq) ||
 	    nla_put_u32(skb, LODGE_A_EVENT_KIND, kind) ||
+	    nla_put_u32(skb, LODGE_A_EVENT_GROUP, group_of(kind)) ||
 	    nla_put_u32(skb, LODGE_A_EVENT_VM, r->number) ||
 	    nla_put_string(skb, LODGE_A_EVENT_NAME, r->name) ||
 	    nla_put_u32(skb, LODGE_A_EVENT_UID, from_kuid_munged(r->net->user_ns, r->uid)) ||
@@ -95,20 +114,21 @@ static struct sk_buff *message(const struct lodge_record *r, enum lodge_event_ki
 static void tell_group(const struct lodge_record *r, enum lodge_event_kind kind, u32 slot)
 {
 	struct net_events *events = net_generic(r->net, net_id);
+	enum lodge_event_group group = group_of(kind);
 	struct sk_buff *skb;
 
-	events->seq++;
-	if (!genl_has_listeners(&lodge_netlink_family, r->net, LODGE_NETLINK_EVENTS))
+	events->seq[group]++;
+	if (!genl_has_listeners(&lodge_netlink_family, r->net, group))
 		return;
-	skb = message(r, kind, slot, events->seq);
+	skb = message(r, kind, slot, events->seq[group]);
 	if (skb)
-		genlmsg_multicast_netns(&lodge_netlink_family, r->net, skb, 0,
-					LODGE_NETLINK_EVENTS, GFP_KERNEL);
+		genlmsg_multicast_netns(&lodge_netlink_family, r->net, skb, 0, group, GFP_KERNEL);
 }
 
 /* One who does not read loses what does not fit into its socket */
 static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind kind, u32 slot)
 {
+	enum lodge_event_group group = group_of(kind);
 	struct listener *l;
 	struct sk_buff *skb;
 
@@ -116,7 +136,9 @@ static void tell_listeners(const struct lodge_record *r, enum lodge_event_kind k
 	list_for_each_entry(l, &listeners, list) {
 		if (!uid_eq(l->uid, r->uid) || l->user_ns != r->user_ns || l->net != r->net)
 			continue;
-		skb = message(r, kind, slot, ++l->seq);
+		if (!(l->groups & BIT(group)))
+			continue;
+		skb = message(r, kind, slot, ++l->seq[group]);
 		if (skb)
 			genlmsg_unicast(l->net, skb, l->portid);
 	}
@@ -158,6 +180,7 @@ static struct listener *find(const struct lodge_caller *who, u32 portid, unsigne
 
 int lodge_netlink_event_listen(struct sk_buff *skb, struct genl_info *info)
 {
+	struct nlattr *groups = info->attrs[LODGE_A_EVENT_GROUPS];
 	struct lodge_caller who;
 	struct listener *l;
 	unsigned int nr;
@@ -174,6 +197,7 @@ int lodge_netlink_event_listen(struct sk_buff *skb, struct genl_info *info)
 	*l = (struct listener){
 		.uid = who.uid, .user_ns = who.user_ns, .net = who.net,
 		.portid = info->snd_portid,
+		.groups = groups ? nla_get_u32(groups) : LODGE_NETLINK_GROUPS,
 	};
 	mutex_lock(&listeners_lock);
 	if (find(&who, l->portid, &nr)) {

@@ -284,7 +284,7 @@ void lodge_registry_started(struct lodge_vm *vm)
 /**
  * lodge_registry_tell - let the listeners know
  * @vm: of which
- * @kind: LODGE_VM_EVENT_PAUSED or _RESUMED
+ * @kind: LODGE_VM_EVENT_PAUSED, _RESUMED, or one of LODGE_EVENT_GROUP_GUEST
  */
 void lodge_registry_tell(struct lodge_vm *vm, enum lodge_event_kind kind)
 {

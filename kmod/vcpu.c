@@ -338,6 +338,10 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	if (!(vcpu->vm->flags & LODGE_VM_HLT_IN_KERNEL))
 		cmpxchg(&vcpu->mp_state, LODGE_MP_HALTED, LODGE_MP_RUNNABLE);
 	next = run_loop(vcpu);
+	if (unlikely(vcpu->told)) {
+		lodge_registry_tell(vcpu->vm, vcpu->told);
+		vcpu->told = 0;
+	}
 	vcpu->stats[LODGE_STAT_EXITS_USER]++;
 	run->cr8 = vcpu->s.cr8;
 	run->if_flag = 0;

@@ -120,6 +120,7 @@ struct lodge_exception {
  * @paused: it sleeps since its VM is paused; written under @lock
  * @still_lock: guards @still, and all [v] while that is set; inside @lock
  * @still: it sleeps for that, and everything is cached
+ * @told: enum lodge_event_kind of what the guest has done, to be passed on, or 0 [v]
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
  *
@@ -166,6 +167,7 @@ struct lodge_vcpu {
 	bool paused;
 	spinlock_t still_lock;
 	bool still;
+	u8 told;
 
 	struct lodge_insn_state insn;
 	u64 stats[LODGE_NR_STATS];

@@ -588,7 +588,8 @@ TEST(events)
 	int nr;
 
 	setup();
-	child_start_vmctl(&c, "events -j -c 8");
+	EXPECT_EQ(vmctl("events --only life,nothing"), 2);
+	child_start_vmctl(&c, "events -j -c 8 --only life,guest");
 	events = c;
 	poll(NULL, 0, 1000);
 	nr = start("-n job", guest(spins));
@@ -602,7 +603,7 @@ TEST(events)
 	EXPECT_TRUE(text_is(events.error, ""));
 	snprintf(words, sizeof(words), "\"number\": %d,", nr);
 	EXPECT_TRUE(text_has(events.text, words));
-	EXPECT_TRUE(text_has(events.text, "\"event\": \"created\""));
+	EXPECT_TRUE(text_has(events.text, "\"group\": \"life\",\n  \"event\": \"created\""));
 	EXPECT_TRUE(text_has(events.text, "\"event\": \"running\""));
 	EXPECT_TRUE(text_has(events.text, "\"event\": \"paused\""));
 	EXPECT_TRUE(text_has(events.text, "\"event\": \"resumed\""));

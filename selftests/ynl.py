@@ -96,12 +96,13 @@ def refusal():
 def events():
     """One is on its way when the client begins to listen"""
     family = cli.YnlFamily(SPEC, '')
-    family.ntf_subscribe('events')
+    family.ntf_subscribe('life')
     assert ask('--do', 'vm-set', number=vm, action='pause')[1] == 0
     family.check_ntf()
     got = list(family.async_msg_queue)
     assert len(got) == 1 and got[0]['name'] == 'event', got
     assert got[0]['msg']['kind'] == 'paused' and got[0]['msg']['vm'] == vm, got
+    assert got[0]['msg']['group'] == 'life', got
 
 
 def end():

@@ -60,7 +60,7 @@ static bool heard_end(bool listening, struct nl_vm *vm)
 static int wait_end(struct nl_vm *vm, uint64_t ms)
 {
 	uint64_t limit = ms ? ctl_now() + ms * MS : 0;
-	bool listening = !nl_listen();
+	bool listening = !nl_listen(1u << LODGE_EVENT_GROUP_LIFE);
 	struct nl_vm now;
 	int error;
 

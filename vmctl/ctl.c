@@ -81,9 +81,42 @@ const char *ctl_event(uint32_t kind)
 		[LODGE_VM_EVENT_DELETED] = "deleted",
 		[LODGE_VM_EVENT_ATTACHED] = "attached",
 		[LODGE_VM_EVENT_DETACHED] = "detached",
+		[LODGE_VM_EVENT_PANIC] = "panic",
+		[LODGE_VM_EVENT_POWEROFF] = "power-off",
+		[LODGE_VM_EVENT_RESET] = "reset",
+		[LODGE_VM_EVENT_TRIPLE_FAULT] = "triple-fault",
 	};
 
 	return NAME(names, kind);
+}
+
+static const char * const groups[LODGE_EVENT_GROUP_NR] = {
+	[LODGE_EVENT_GROUP_LIFE] = LODGE_MCGRP_LIFE,
+	[LODGE_EVENT_GROUP_DEVICE] = LODGE_MCGRP_DEVICE,
+	[LODGE_EVENT_GROUP_GUEST] = LODGE_MCGRP_GUEST,
+};
+
+const char *ctl_group(uint32_t group)
+{
+	return NAME(groups, group);
+}
+
+uint32_t ctl_groups(const char *list)
+{
+	uint32_t i, set = 0;
+	size_t len;
+
+	do {
+		len = strcspn(list, ",");
+		for (i = 0; i < LODGE_EVENT_GROUP_NR; i++)
+			if (strlen(groups[i]) == len && !strncmp(list, groups[i], len))
+				break;
+		if (i == LODGE_EVENT_GROUP_NR)
+			return 0;
+		set |= 1u << i;
+		list += len;
+	} while (*list++);
+	return set;
 }
 
 const char *ctl_user(uint32_t uid)

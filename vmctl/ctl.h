@@ -21,6 +21,9 @@ const char *ctl_state(const struct nl_vm *vm);
 const char *ctl_vcpu_state(uint32_t state);
 const char *ctl_reason(uint32_t reason);
 const char *ctl_event(uint32_t kind);
+const char *ctl_group(uint32_t group);
+/* Bits of the groups of events that a list names, with commas between; 0 if it is wrong */
+uint32_t ctl_groups(const char *list);
 const char *ctl_user(uint32_t uid);
 
 /* "512M" */

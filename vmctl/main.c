@@ -38,7 +38,7 @@ static const struct cmd_opt attach_opts[] = {
 };
 
 static const struct cmd_opt detach_opts[] = {
-	{ 'f', "force", NULL, "do not ask the guest" },
+	{ 'f', "force", NULL, "whether the guest gives it back or not" },
 	{ 't', "timeout", "SECONDS", "how long the guest has (default 10)" },
 	{ 0 }
 };
@@ -50,6 +50,7 @@ static const struct cmd_opt console_opts[] = {
 
 static const struct cmd_opt events_opts[] = {
 	{ 'c', "count", "N", "end after so many" },
+	{ 'o', "only", "GROUP[,GROUP...]", "what is heard of: life, device, guest (default: all)" },
 	{ 'j', "json", NULL, "print JSON, an object an event" },
 	{ 0 }
 };

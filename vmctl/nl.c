@@ -28,6 +28,7 @@
 /* Each thread's own: a vCPU pauses its VM (--panic) while the first one asks for its number */
 static __thread struct nl_sock *sock;
 static __thread int family;
+static __thread int no_socket;	/* why there is none: a negative errno */
 static __thread char sentence[256];
 static struct nl_sock *events;
 
@@ -68,14 +69,14 @@ static int open_socket(void)
 		return 0;
 	sock = connect_socket();
 	if (!sock)
-		return fail(EIO, "cannot open a netlink socket");
+		return no_socket = fail(EIO, "cannot open a netlink socket");
 	family = genl_ctrl_resolve(sock, LODGE_FAMILY_NAME);
 	if (family >= 0)
 		return 0;
 	nl_socket_free(sock);
 	sock = NULL;
-	return fail(ENODEV,
-		    "the module lodge is not loaded, or is too old to be asked by netlink");
+	return no_socket = fail(ENODEV,
+				"the module lodge is not loaded, or is too old to be asked by netlink");
 }
 
 /* ---- requests ------------------------------------------------------------ */
@@ -172,7 +173,7 @@ static int receive(struct request *r)
 /* A message for the kernel; @number 0: no attribute 1, which is a VM's number everywhere */
 static struct nl_msg *new_message(int cmd, int flags, uint32_t number)
 {
-	struct nl_msg *msg = nlmsg_alloc_size(2 * LODGE_CONSOLE_WRITE_MAX);
+	struct nl_msg *msg = open_socket() ? NULL : nlmsg_alloc_size(2 * LODGE_CONSOLE_WRITE_MAX);
 
 	if (!msg)
 		return NULL;
@@ -191,7 +192,7 @@ static int send_message(struct nl_msg *msg, struct request *r)
 	int err;
 
 	if (!msg)
-		return fail(ENOMEM, "out of memory");
+		return sock ? fail(ENOMEM, "out of memory") : no_socket;
 	err = nl_send_auto(sock, msg);
 	nlmsg_free(msg);
 	if (err < 0)
@@ -202,9 +203,17 @@ static int send_message(struct nl_msg *msg, struct request *r)
 static int ask(int cmd, uint32_t number, int (*take)(struct nlattr **attrs, void *arg), void *arg)
 {
 	struct request r = { .take = take, .arg = arg };
-	int err = open_socket();
 
-	return err ? err : send_message(new_message(cmd, NLM_F_ACK, number), &r);
+	return send_message(new_message(cmd, NLM_F_ACK, number), &r);
+}
+
+/* Sends a message that was built, unless it did not fit */
+static int send_built(struct nl_msg *msg, bool fits, struct request *r)
+{
+	if (fits || !msg)
+		return send_message(msg, r);
+	nlmsg_free(msg);
+	return fail(ENOMEM, "out of memory");
 }
 
 static uint32_t get_u32(struct nlattr *a)
@@ -254,9 +263,9 @@ static int take_item(struct nlattr **attrs, void *arg)
 /* Again, as long as something changes meanwhile */
 static int dump(int cmd, uint32_t number, struct list *l)
 {
-	int tries, err = open_socket();
+	int tries, err = 0;
 
-	for (tries = 0; !err && tries < DUMP_TRIES; tries++) {
+	for (tries = 0; tries < DUMP_TRIES; tries++) {
 		struct request r = { .take = take_item, .arg = l };
 
 		l->n = 0;
@@ -359,17 +368,9 @@ int nl_vm(uint32_t number, struct nl_vm *vm)
 int nl_act(uint32_t number, enum lodge_action action)
 {
 	struct request r = { .take = NULL };
-	struct nl_msg *msg;
-	int err = open_socket();
+	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
-	if (msg && nla_put_u32(msg, LODGE_A_VM_ACTION, action)) {
-		nlmsg_free(msg);
-		msg = NULL;
-	}
-	return send_message(msg, &r);
+	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_VM_ACTION, action), &r);
 }
 
 int nl_delete(uint32_t number)
@@ -449,18 +450,11 @@ int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *positi
 {
 	struct piece p = { .buf = buf };
 	struct request r = { .take = take_console, .arg = &p };
-	struct nl_msg *msg;
-	int err = open_socket();
+	struct nl_msg *msg = new_message(LODGE_CMD_CONSOLE_GET, NLM_F_ACK, number);
+	int err;
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_CONSOLE_GET, NLM_F_ACK, number);
-	if (msg && (nla_put_u32(msg, LODGE_A_CONSOLE_WHICH, which) ||
-		    (again && nla_put_u32(msg, LODGE_A_CONSOLE_POSITION, *position)))) {
-		nlmsg_free(msg);
-		msg = NULL;
-	}
-	err = send_message(msg, &r);
+	err = send_built(msg, msg && !nla_put_u32(msg, LODGE_A_CONSOLE_WHICH, which) &&
+			 (!again || !nla_put_u32(msg, LODGE_A_CONSOLE_POSITION, *position)), &r);
 	*len = err ? 0 : p.len;
 	if (!err)
 		*position = p.position;
@@ -468,15 +462,6 @@ int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *positi
 }
 
 /* ---- inside a VM --------------------------------------------------------- */
-
-/* Sends a message that was built, unless it did not fit */
-static int send_built(struct nl_msg *msg, bool fits, struct request *r)
-{
-	if (fits)
-		return send_message(msg, r);
-	nlmsg_free(msg);
-	return fail(ENOMEM, "out of memory");
-}
 
 static int take_written(struct nlattr **attrs, void *arg)
 {
@@ -488,12 +473,9 @@ int nl_type(uint32_t number, const void *data, unsigned int len, bool with_break
 	    unsigned int *taken)
 {
 	struct request r = { .take = take_written, .arg = taken };
-	int err = open_socket();
 	struct nl_msg *msg;
 
 	*taken = 0;
-	if (err)
-		return err;
 	if (len > LODGE_CONSOLE_WRITE_MAX)
 		len = LODGE_CONSOLE_WRITE_MAX;
 	msg = new_message(LODGE_CMD_CONSOLE_WRITE, NLM_F_ACK, number);
@@ -541,12 +523,8 @@ int nl_memory(uint32_t number, uint64_t address, void *buf, unsigned int len)
 {
 	struct wanted wanted[] = { { LODGE_A_MEMORY_DATA, buf, len }, { 0 } };
 	struct request r = { .take = take_memory, .arg = wanted };
-	int err = open_socket();
-	struct nl_msg *msg;
+	struct nl_msg *msg = new_message(LODGE_CMD_MEMORY_GET, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_MEMORY_GET, NLM_F_ACK, number);
 	return send_built(msg, msg && !nla_put_u64(msg, LODGE_A_MEMORY_ADDRESS, address) &&
 			  !nla_put_u64(msg, LODGE_A_MEMORY_LENGTH, len), &r);
 }
@@ -572,12 +550,8 @@ int nl_balloon(uint32_t number, struct nl_balloon *balloon)
 int nl_balloon_set(uint32_t number, uint64_t target)
 {
 	struct request r = { 0 };
-	int err = open_socket();
-	struct nl_msg *msg;
+	struct nl_msg *msg = new_message(LODGE_CMD_BALLOON_SET, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_BALLOON_SET, NLM_F_ACK, number);
 	return send_built(msg, msg && !nla_put_u64(msg, LODGE_A_BALLOON_TARGET, target), &r);
 }
 
@@ -626,12 +600,8 @@ static int put_setting(struct nl_msg *msg, int attr, uint64_t value)
 int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
 {
 	struct request r = { 0 };
-	int err = open_socket();
-	struct nl_msg *msg;
+	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_SET, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_DEVICE_SET, NLM_F_ACK, number);
 	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
 			  !put_setting(msg, attr, value), &r);
 }
@@ -668,24 +638,16 @@ static int take_slot(struct nlattr **attrs, void *arg)
 int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32_t *slot)
 {
 	struct request r = { .take = take_slot, .arg = slot };
-	int err = open_socket();
-	struct nl_msg *msg;
+	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_NEW, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_DEVICE_NEW, NLM_F_ACK, number);
 	return send_built(msg, msg && put_new(msg, device), &r);
 }
 
 int nl_device_delete(uint32_t number, uint32_t slot, bool force)
 {
 	struct request r = { 0 };
-	int err = open_socket();
-	struct nl_msg *msg;
+	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_DELETE, NLM_F_ACK, number);
 
-	if (err)
-		return err;
-	msg = new_message(LODGE_CMD_DEVICE_DELETE, NLM_F_ACK, number);
 	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
 			  (!force || !nla_put_flag(msg, LODGE_A_DEVICE_FORCE)), &r);
 }
@@ -697,38 +659,62 @@ int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_
 		{ LODGE_A_REGS_SYSTEM, sregs, sizeof(*sregs) }, { 0 }
 	};
 	const struct timespec moment = { .tv_nsec = STILL_NS };
-	int tries, err = open_socket();
+	int tries, err;
 
-	for (tries = 0; !err && tries < STILL_TRIES; tries++) {
+	for (tries = 0; tries < STILL_TRIES; tries++) {
 		struct request r = { .take = take_bytes, .arg = wanted };
 		struct nl_msg *msg = new_message(LODGE_CMD_REGS_GET, NLM_F_ACK, number);
 
 		err = send_built(msg, msg && !nla_put_u32(msg, LODGE_A_REGS_ID, id), &r);
 		if (err != -EAGAIN)
 			return err;
-		err = 0;
 		nanosleep(&moment, NULL);
 	}
-	return err ? err : -EAGAIN;
+	return -EAGAIN;
 }
 
 /* ---- events -------------------------------------------------------------- */
 
-int nl_listen(void)
+static int join(uint32_t groups)
 {
-	int group, err = open_socket();
+	static const char * const names[LODGE_EVENT_GROUP_NR] = {
+		[LODGE_EVENT_GROUP_LIFE] = LODGE_MCGRP_LIFE,
+		[LODGE_EVENT_GROUP_DEVICE] = LODGE_MCGRP_DEVICE,
+		[LODGE_EVENT_GROUP_GUEST] = LODGE_MCGRP_GUEST,
+	};
+	int i, id, err = 0;
+
+	for (i = 0; i < LODGE_EVENT_GROUP_NR && !err; i++) {
+		if (!(groups & 1u << i))
+			continue;
+		id = genl_ctrl_resolve_grp(sock, LODGE_FAMILY_NAME, names[i]);
+		err = id < 0 ? id : nl_socket_add_membership(events, id);
+	}
+	return err;
+}
+
+static int ask_for_own(uint32_t groups)
+{
+	struct nl_msg *msg = new_message(LODGE_CMD_EVENT_LISTEN, NLM_F_ACK, 0);
+	int err = !msg || nla_put_u32(msg, LODGE_A_EVENT_GROUPS, groups) ? -NLE_NOMEM :
+		  nl_send_auto(events, msg);
+
+	nlmsg_free(msg);
+	return err < 0 ? err : nl_wait_for_ack(events);
+}
+
+int nl_listen(uint32_t groups)
+{
+	int err = open_socket();
 
 	if (err || events)
 		return err;
 	events = connect_socket();
 	if (!events)
 		return fail(EIO, "cannot open a netlink socket");
-	group = genl_ctrl_resolve_grp(sock, LODGE_FAMILY_NAME, LODGE_MCGRP_EVENTS);
-	err = group < 0 ? group : nl_socket_add_membership(events, group);
+	err = join(groups);
 	if (err == -NLE_PERM || err == -NLE_NOACCESS)
-		err = genl_send_simple(events, family, LODGE_CMD_EVENT_LISTEN,
-				       LODGE_FAMILY_VERSION, 0) < 0 ? -NLE_FAILURE :
-		      nl_wait_for_ack(events);
+		err = ask_for_own(groups);
 	nl_socket_disable_seq_check(events);
 	nl_socket_set_nonblocking(events);
 	if (!err)
@@ -755,6 +741,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 		.status = get_u32(a[LODGE_A_EVENT_STATUS]),
 		.restarts = a[LODGE_A_EVENT_RESTARTS],
 		.slot = get_u32(a[LODGE_A_EVENT_SLOT]),
+		.group = get_u32(a[LODGE_A_EVENT_GROUP]),
 		.time = get_u64(a[LODGE_A_EVENT_TIME]),
 	};
 	get_name(a[LODGE_A_EVENT_NAME], e->name);

@@ -74,6 +74,7 @@ struct nl_event {
 	uint32_t status;
 	bool restarts;
 	uint32_t slot;
+	uint32_t group;
 	uint64_t time;
 };
 
@@ -158,8 +159,11 @@ int nl_device_delete(uint32_t number, uint32_t slot, bool force);
 /* Registers of a vCPU of a VM that is paused */
 int nl_regs(uint32_t number, uint32_t id, struct lodge_regs *regs, struct lodge_sregs *sregs);
 
-/* Listen from now on: with CAP_SYS_ADMIN to events of all VMs, else to those of one's own */
-int nl_listen(void);
+/*
+ * Listen from now on: with CAP_SYS_ADMIN to events of all VMs, else to those of one's own; @groups
+ * has a bit for each enum lodge_event_group
+ */
+int nl_listen(uint32_t groups);
 
 /* The next event within @ms (-1: whenever); -EAGAIN if there was none, -ENOBUFS if some got lost */
 int nl_next_event(struct nl_event *event, int ms);

@@ -66,8 +66,9 @@ int nl_console(uint32_t number, unsigned int which, bool again, uint32_t *positi
 	return -EOPNOTSUPP;
 }
 
-int nl_listen(void)
+int nl_listen(uint32_t groups)
 {
+	(void)groups;
 	return -EOPNOTSUPP;
 }
 

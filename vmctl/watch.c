@@ -27,6 +27,7 @@ static void event_json(const struct nl_event *e)
 	json_number(&j, "number", e->vm);
 	json_string(&j, "name", e->name);
 	json_number(&j, "uid", e->uid);
+	json_string(&j, "group", ctl_group(e->group));
 	json_string(&j, "event", ctl_event(e->kind));
 	if (e->kind == LODGE_VM_EVENT_ENDED) {
 		json_string(&j, "reason", ctl_reason(e->reason));
@@ -55,24 +56,36 @@ static void event_text(const struct nl_event *e)
 	putchar('\n');
 }
 
+/* Each group has numbers of its own */
+static void count_missed(uint32_t *last, const struct nl_event *e)
+{
+	uint32_t group = e->group < LODGE_EVENT_GROUP_NR ? e->group : LODGE_EVENT_GROUP_LIFE;
+
+	if (last[group] && e->seq != last[group] + 1)
+		cmd_error(CMD_OK, "%u events were missed", e->seq - last[group] - 1);
+	last[group] = e->seq;
+}
+
 int cmd_events(const struct cmd_args *args)
 {
-	const char *count = ctl_option(args, 'c');
+	const char *count = ctl_option(args, 'c'), *only = ctl_option(args, 'o');
+	uint32_t groups = only ? ctl_groups(only) : (1u << LODGE_EVENT_GROUP_NR) - 1;
 	unsigned long left = count ? strtoul(count, NULL, 10) : 0;
-	uint32_t last = 0;
+	uint32_t last[LODGE_EVENT_GROUP_NR] = { 0 };
 	struct nl_event e;
 	int error;
 
 	if (count && !left)
 		return cmd_error(CMD_USAGE, "events --count takes a number, not \"%s\"", count);
-	error = nl_listen();
+	if (!groups)
+		return cmd_error(CMD_USAGE, "events --only takes life, device, guest, with commas between, not \"%s\"",
+				 only);
+	error = nl_listen(groups);
 	while (!error || error == -EAGAIN || error == -ENOBUFS) {
 		error = nl_next_event(&e, -1);
 		if (error)
 			continue;
-		if (last && e.seq != last + 1)
-			cmd_error(CMD_OK, "%u events were missed", e.seq - last - 1);
-		last = e.seq;
+		count_missed(last, &e);
 		if (args->json)
 			event_json(&e);
 		else

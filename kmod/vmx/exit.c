@@ -6,6 +6,7 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/lodge_netlink.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <asm/processor-flags.h>
@@ -363,6 +364,12 @@ static void task_nmi(struct vmx_vcpu *vmx, const struct lodge_task_switch *t)
 	lodge_vcpu_mark(vmx->vcpu, LODGE_PART_SHADOW);
 }
 
+static int shut_down(struct vmx_vcpu *vmx)
+{
+	vmx->vcpu->told = LODGE_VM_EVENT_TRIPLE_FAULT;
+	return leave(vmx, LODGE_EXIT_SHUTDOWN);
+}
+
 static int handle_task_switch(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -388,7 +395,7 @@ static int handle_task_switch(struct vmx_vcpu *vmx)
 		vmx_inject_recover(vmx);
 		return LODGE_NEXT_ENTER;
 	case -ESHUTDOWN:
-		return leave(vmx, LODGE_EXIT_SHUTDOWN);
+		return shut_down(vmx);
 	case -ENXIO:
 		return unexpected(vmx, LODGE_EXIT_INTERNAL);
 	}
@@ -424,7 +431,7 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_EXCEPTION_NMI:
 		return handle_exception(vmx);
 	case VMX_EXIT_TRIPLE_FAULT:
-		return leave(vmx, LODGE_EXIT_SHUTDOWN);
+		return shut_down(vmx);
 	case VMX_EXIT_EPT_VIOLATION:
 		return handle_ept_violation(vmx);
 	case VMX_EXIT_IO:	/* INS and OUTS */

@@ -188,17 +188,29 @@ bool genl_event(struct genl *g, int ms, struct genl_answer *answer)
 static void take_family(const struct genl_answer *answer, void *arg)
 {
 	const struct nlattr *groups = answer->attr[CTRL_ATTR_MCAST_GROUPS];
-	struct genl_answer list = { 0 }, group = { 0 };
+	struct genl_answer list = { 0 }, group;
 	struct genl *g = arg;
 	uint16_t id;
+	int i;
 
 	memcpy(&id, data_of(answer->attr[CTRL_ATTR_FAMILY_ID]), sizeof(id));
 	g->family = id;
 	ASSERT_TRUE(groups);
 	parse(data_of(groups), groups->nla_len - NLA_HDRLEN, &list);
-	ASSERT_TRUE(list.attr[1]);
-	parse(data_of(list.attr[1]), list.attr[1]->nla_len - NLA_HDRLEN, &group);
-	g->group = genl_u32(&group, CTRL_ATTR_MCAST_GRP_ID);
+	for (i = 0; i < LODGE_EVENT_GROUP_NR; i++) {
+		const struct nlattr *a = list.attr[i + 1];
+
+		ASSERT_TRUE(a);
+		memset(&group, 0, sizeof(group));
+		parse(data_of(a), a->nla_len - NLA_HDRLEN, &group);
+		g->group[i] = genl_u32(&group, CTRL_ATTR_MCAST_GRP_ID);
+	}
+}
+
+int genl_join(struct genl *g, enum lodge_event_group group)
+{
+	return setsockopt(g->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &g->group[group],
+			  sizeof(g->group[group])) ? -errno : 0;
 }
 
 void genl_open(struct genl *g)

@@ -18,7 +18,7 @@
  * struct genl - a socket, and what came of the last request
  * @fd: the socket
  * @family: ID of the family "lodge"
- * @group: of its events
+ * @group: of its events, by enum lodge_event_group
  * @seq: of the last request
  * @room: the request being made; with @len bytes
  * @len: likewise
@@ -29,7 +29,7 @@
 struct genl {
 	int fd;
 	int family;
-	int group;
+	int group[LODGE_EVENT_GROUP_NR];
 	uint32_t seq;
 	char room[GENL_MAX] __attribute__((aligned(8)));
 	unsigned int len;
@@ -59,6 +59,9 @@ void genl_put_u32(struct genl *g, int type, uint32_t value);
 
 /* Sends what was made; 0 or a negative errno.  @take, or NULL, gets what comes back */
 int genl_send(struct genl *g, genl_take take, void *arg);
+
+/* Joins a group of events; 0 or a negative errno */
+int genl_join(struct genl *g, enum lodge_event_group group);
 
 /* The next event within @ms; false if there is none */
 bool genl_event(struct genl *g, int ms, struct genl_answer *answer);

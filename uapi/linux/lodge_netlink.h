@@ -15,7 +15,9 @@
 #define LODGE_FAMILY_NAME	"lodge"
 #define LODGE_FAMILY_VERSION	1
 
-#define LODGE_MCGRP_EVENTS	"events"
+#define LODGE_MCGRP_LIFE	"life"
+#define LODGE_MCGRP_DEVICE	"device"
+#define LODGE_MCGRP_GUEST	"guest"
 
 enum lodge_cmd {
 	LODGE_CMD_VM_GET = 1,		/* a VM, or all (dump) */
@@ -66,6 +68,18 @@ enum lodge_event_kind {
 	LODGE_VM_EVENT_DELETED,		/* its number may be used again */
 	LODGE_VM_EVENT_ATTACHED,	/* it has been given a device */
 	LODGE_VM_EVENT_DETACHED,	/* a device is gone, and what was behind it let go */
+	LODGE_VM_EVENT_PANIC,		/* the guest's kernel has told so (pvpanic) */
+	LODGE_VM_EVENT_POWEROFF,	/* the guest has powered itself off */
+	LODGE_VM_EVENT_RESET,		/* the guest has reset itself */
+	LODGE_VM_EVENT_TRIPLE_FAULT,	/* a processor of the guest has shut down */
+};
+
+/* What an event is about; a multicast group of this name has them */
+enum lodge_event_group {
+	LODGE_EVENT_GROUP_LIFE,		/* from _CREATED to _DELETED */
+	LODGE_EVENT_GROUP_DEVICE,	/* _ATTACHED, _DETACHED */
+	LODGE_EVENT_GROUP_GUEST,	/* from _PANIC to _TRIPLE_FAULT */
+	LODGE_EVENT_GROUP_NR
 };
 
 enum lodge_vcpu_state {
@@ -228,7 +242,7 @@ enum {
 };
 
 enum {
-	LODGE_A_EVENT_SEQ = 1,		/* of the group, or the listener; goes up by 1 */
+	LODGE_A_EVENT_SEQ = 1,		/* in the group, or of it to the listener; goes up by 1 */
 	LODGE_A_EVENT_KIND,		/* enum lodge_event_kind */
 	LODGE_A_EVENT_VM,		/* number of the VM */
 	LODGE_A_EVENT_NAME,
@@ -239,6 +253,8 @@ enum {
 	LODGE_A_EVENT_TIME,		/* ns since 1970 */
 	LODGE_A_EVENT_PAD,
 	LODGE_A_EVENT_SLOT,		/* of the device, with LODGE_VM_EVENT_ATTACHED, _DETACHED */
+	LODGE_A_EVENT_GROUP,		/* enum lodge_event_group */
+	LODGE_A_EVENT_GROUPS,		/* listen: a bit for each group; without: all */
 
 	__LODGE_A_EVENT_MAX,
 	LODGE_A_EVENT_MAX = (__LODGE_A_EVENT_MAX - 1)
