@@ -159,6 +159,17 @@ void lodge_control_kill(struct lodge_vm *vm)
 }
 
 /**
+ * lodge_control_limit - how much processor time the vCPUs may have
+ * @vm: with a reference
+ * @percent: of one host CPU, LODGE_QUOTA_MAX at most; 0: as much as they get
+ */
+void lodge_control_limit(struct lodge_vm *vm, u32 percent)
+{
+	lodge_quota_set(&vm->quota, percent);
+	tell_vcpus(vm);
+}
+
+/**
  * lodge_control_nmi - an NMI for the boot processor
  * @vm: with a reference; paused, it comes when it is resumed
  *

@@ -28,6 +28,7 @@ int lodge_control_resume(struct lodge_vm *vm);
 int lodge_control_stop(struct lodge_vm *vm);
 void lodge_control_reset(struct lodge_vm *vm);
 void lodge_control_kill(struct lodge_vm *vm);
+void lodge_control_limit(struct lodge_vm *vm, u32 percent);
 int lodge_control_nmi(struct lodge_vm *vm);
 int lodge_control_regs(struct lodge_vm *vm, u32 id, struct lodge_regs *regs,
 		       struct lodge_sregs *sregs);

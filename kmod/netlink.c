@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "dev/pci.h"
 #include "netlink.h"
+#include "quota.h"
 #include "vcpu.h"
 
 /* ---- who asks ------------------------------------------------------------ */
@@ -261,7 +262,9 @@ static const struct nla_policy vm_policy[] = {
 
 static const struct nla_policy vm_set_policy[] = {
 	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_VM_NAME] = { .type = NLA_NUL_STRING, .len = LODGE_NETLINK_NAME },
 	[LODGE_A_VM_ACTION] = NLA_POLICY_RANGE(NLA_U32, LODGE_ACTION_PAUSE, LODGE_ACTION_NMI),
+	[LODGE_A_VM_CPU_LIMIT] = NLA_POLICY_MAX(NLA_U32, LODGE_QUOTA_MAX),
 };
 
 static const struct nla_policy vcpu_policy[] = {

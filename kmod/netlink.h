@@ -30,6 +30,9 @@ struct lodge_dump {
 	u32 next;
 };
 
+/* Characters of a name */
+#define LODGE_NETLINK_NAME	(LODGE_NAME_LEN - 1)
+
 /* A bit for each group of events */
 #define LODGE_NETLINK_GROUPS	(BIT(LODGE_EVENT_GROUP_NR) - 1)
 

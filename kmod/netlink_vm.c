@@ -27,6 +27,8 @@ static int fill_vm(struct sk_buff *skb, const void *what)
 	    nla_put_u64_64bit(skb, LODGE_A_VM_MEMORY, v->memory, LODGE_A_VM_PAD) ||
 	    nla_put_u64_64bit(skb, LODGE_A_VM_CREATED, v->created, LODGE_A_VM_PAD))
 		return -EMSGSIZE;
+	if (v->percent && nla_put_u32(skb, LODGE_A_VM_CPU_LIMIT, v->percent))
+		return -EMSGSIZE;
 	if (v->state != LODGE_STATE_ENDED)
 		return 0;
 	if (nla_put_u32(skb, LODGE_A_VM_REASON, v->reason) ||
@@ -115,20 +117,54 @@ static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
 	return err;
 }
 
-int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info)
+/* Return: 0 or -EINVAL */
+static int get_name(struct genl_info *info, char *name)
+{
+	struct nlattr *attr = info->attrs[LODGE_A_VM_NAME];
+
+	memset(name, 0, LODGE_NAME_LEN);
+	if (attr)
+		nla_strscpy(name, attr, LODGE_NAME_LEN);
+	if (lodge_vm_name_valid(name))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, attr,
+			    "a name has printable characters, and no slash");
+	return -EINVAL;
+}
+
+/* What it is called, how much it may have, what it does, in this order */
+static int set(struct lodge_vm *vm, struct genl_info *info)
 {
 	struct nlattr *action = info->attrs[LODGE_A_VM_ACTION];
+	struct nlattr *limit = info->attrs[LODGE_A_VM_CPU_LIMIT];
+	struct nlattr *name = info->attrs[LODGE_A_VM_NAME];
+	char text[LODGE_NAME_LEN];
+	int err;
+
+	if (!action && !limit && !name) {
+		GENL_SET_ERR_MSG(info, "there is nothing to do: no action, name or limit is there");
+		return -EINVAL;
+	}
+	err = get_name(info, text);
+	if (err)
+		return err;
+	if (name)
+		lodge_registry_rename(vm, text);
+	if (limit)
+		lodge_registry_limit(vm, nla_get_u32(limit));
+	return action ? act(vm, nla_get_u32(action), info->extack) : 0;
+}
+
+int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info)
+{
 	u32 number;
 	struct lodge_vm *vm = lodge_netlink_find_vm(skb, info, info->attrs[LODGE_A_VM_NUMBER],
 						    &number);
-	int err = -EINVAL;
+	int err;
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	if (action)
-		err = act(vm, nla_get_u32(action), info->extack);
-	else
-		NL_SET_ERR_MSG(info->extack, "there is nothing to do: the action is missing");
+	err = set(vm, info);
 	lodge_vm_put(vm);
 	return err;
 }

@@ -121,7 +121,7 @@ static void make_room(kuid_t uid)
 
 /* ---- the VM's side ------------------------------------------------------- */
 
-/* The record of this process's VM of that name which is to be made again */
+/* The record of this process's VM, made with that name, which is to be made again */
 static struct lodge_record *find_former(const struct lodge_vm *vm)
 {
 	struct lodge_record *r;
@@ -130,7 +130,7 @@ static struct lodge_record *find_former(const struct lodge_vm *vm)
 	xa_for_each(&records, index, r)
 		if (r->pid == task_tgid(current) && restarts(r) &&
 		    uid_eq(r->uid, current_euid()) && r->user_ns == current_user_ns() &&
-		    r->net == current->nsproxy->net_ns && !strcmp(r->name, vm->name))
+		    r->net == current->nsproxy->net_ns && !strcmp(r->made, vm->name))
 			return r;
 	return NULL;
 }
@@ -159,6 +159,7 @@ static struct lodge_record *create(const struct lodge_vm *vm)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&r->ref);
 	memcpy(r->name, vm->name, sizeof(r->name));
+	memcpy(r->made, vm->name, sizeof(r->made));
 	r->uid = current_euid();
 	r->user_ns = get_user_ns(current_user_ns());
 	r->net = current->nsproxy->net_ns;
@@ -198,6 +199,7 @@ int lodge_registry_add(struct lodge_vm *vm)
 		err = PTR_ERR(r);
 		goto out;
 	}
+	lodge_quota_init(&vm->quota, r->percent);
 	vm->record = r;
 	r->vm = vm;
 	event(r, LODGE_VM_EVENT_CREATED);
@@ -278,6 +280,33 @@ void lodge_registry_started(struct lodge_vm *vm)
 		WRITE_ONCE(r->started, true);
 		event(r, LODGE_VM_EVENT_RUNNING);
 	}
+	mutex_unlock(&lock);
+}
+
+/**
+ * lodge_registry_rename - call a VM otherwise, also when it is made again, and what is left of it
+ * @vm: the VM
+ * @name: lodge_vm_name_valid()
+ */
+void lodge_registry_rename(struct lodge_vm *vm, const char *name)
+{
+	mutex_lock(&lock);
+	memcpy(vm->record->name, name, sizeof(vm->record->name));
+	event(vm->record, LODGE_VM_EVENT_RENAMED);
+	mutex_unlock(&lock);
+}
+
+/**
+ * lodge_registry_limit - how much processor time a VM may have, also when it is made again
+ * @vm: the VM
+ * @percent: as for lodge_control_limit()
+ */
+void lodge_registry_limit(struct lodge_vm *vm, u32 percent)
+{
+	mutex_lock(&lock);
+	vm->record->percent = percent;
+	lodge_control_limit(vm, percent);
+	event(vm->record, LODGE_VM_EVENT_LIMITED);
 	mutex_unlock(&lock);
 }
 
@@ -443,6 +472,7 @@ void lodge_registry_look(struct lodge_record *record, struct lodge_record_view *
 		.created = r->created,
 		.ended = r->ended,
 		.restarts = restarts(r),
+		.percent = r->percent,
 	};
 	memcpy(view->name, r->name, sizeof(view->name));
 	mutex_unlock(&lock);

@@ -36,7 +36,9 @@ struct lodge_saved {
  * @ref: one of the registry's, one for each who looks at it
  * @rcu: to free it
  * @number: its key, above 0 [I]
- * @name: may be empty [I]
+ * @name: may be empty [L]
+ * @made: the name it was made with [I]
+ * @percent: lodge_quota.percent of its VM, now or last [L]
  * @uid: effective user who made the VM [I]
  * @user_ns: user namespace of the same, referenced [I]
  * @net: network namespace of the same, for comparison and events; NULL once that is gone [L]
@@ -64,6 +66,8 @@ struct lodge_record {
 	struct rcu_head rcu;
 	u32 number;
 	char name[LODGE_NAME_LEN];
+	char made[LODGE_NAME_LEN];
+	u32 percent;
 	kuid_t uid;
 	struct user_namespace *user_ns;
 	struct net *net;
@@ -99,6 +103,7 @@ struct lodge_record {
  * @created: as in struct lodge_record
  * @ended: likewise
  * @restarts: its process lives, and is about to make it again
+ * @percent: as in struct lodge_record
  */
 struct lodge_record_view {
 	u32 number;
@@ -113,6 +118,7 @@ struct lodge_record_view {
 	u64 created;
 	u64 ended;
 	bool restarts;
+	u32 percent;
 };
 
 /**
@@ -133,6 +139,8 @@ struct lodge_caller {
 int lodge_registry_add(struct lodge_vm *vm);
 void lodge_registry_remove(struct lodge_vm *vm);
 void lodge_registry_started(struct lodge_vm *vm);
+void lodge_registry_rename(struct lodge_vm *vm, const char *name);
+void lodge_registry_limit(struct lodge_vm *vm, u32 percent);
 void lodge_registry_tell(struct lodge_vm *vm, enum lodge_event_kind kind);
 void lodge_registry_tell_device(struct lodge_vm *vm, enum lodge_event_kind kind, u32 slot);
 struct task_struct *lodge_registry_owner(struct lodge_vm *vm);

@@ -5,6 +5,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
+#include <linux/hrtimer.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
 #include <linux/pid.h>
@@ -153,6 +154,38 @@ static bool told_to_stop(const struct lodge_vcpu *vcpu)
 	return test_bit(LODGE_REQ_CONTROL, &vcpu->requests);
 }
 
+/*
+ * Its VM's vCPUs have had what they may: until they may have more. Woken by whoever has something
+ * for the vCPU, it looks, and sleeps again unless it was told to stop.
+ * Return: 0 or -EINTR.
+ */
+static noinline int wait_quota(struct lodge_vcpu *vcpu)
+{
+	struct lodge_quota *quota = &vcpu->vm->quota;
+	int err = 0;
+	ktime_t until;
+
+	until = ns_to_ktime(lodge_quota_charge(quota, &vcpu->use));
+	if (!until)
+		return 0;
+	lodge_pv_pausing(vcpu);
+	prepare_to_rcuwait(&vcpu->wait);
+	while (until) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (told_to_stop(vcpu))
+			break;
+		if (signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
+		until = ns_to_ktime(lodge_quota_charge(quota, &vcpu->use));
+	}
+	finish_rcuwait(&vcpu->wait);
+	lodge_pv_resumed(vcpu);
+	return err;
+}
+
 /* With the VM's consent a halted vCPU waits in the kernel; else it is user space's matter */
 static noinline int before_entry(struct lodge_vcpu *vcpu)
 {
@@ -174,6 +207,11 @@ static noinline int before_entry(struct lodge_vcpu *vcpu)
 		if (err != LODGE_NEXT_ENTER)
 			return err;
 	}
+	if (unlikely(READ_ONCE(vcpu->vm->quota.percent))) {
+		err = wait_quota(vcpu);
+		if (err)
+			return err;
+	}
 	if (READ_ONCE(vcpu->requests)) {
 		err = lodge_events_handle(vcpu);
 		if (err)
@@ -193,7 +231,7 @@ static bool needs_care(const struct lodge_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->want_irq_window) ||
 	       READ_ONCE(vcpu->mp_state) != LODGE_MP_RUNNABLE || READ_ONCE(vcpu->requests) ||
-	       lodge_pv_was_away(&vcpu->pv);
+	       lodge_pv_was_away(&vcpu->pv) || READ_ONCE(vcpu->vm->quota.percent);
 }
 
 static int run_loop(struct lodge_vcpu *vcpu)
@@ -227,6 +265,8 @@ static void note_thread(struct lodge_vcpu *vcpu)
 	if (likely(old == task_pid(current)))
 		return;
 	lodge_registry_started(vcpu->vm);
+	/* the time of another thread says nothing about this one's */
+	vcpu->use.age = 0;
 	rcu_assign_pointer(vcpu->thread, get_pid(task_pid(current)));
 	if (old)
 		synchronize_rcu();

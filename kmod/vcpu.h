@@ -11,6 +11,7 @@
 
 #include "insn.h"
 #include "irq/lapic.h"
+#include "quota.h"
 #include "x86/cpuid.h"
 #include "x86/debug.h"
 #include "x86/fpu.h"
@@ -121,6 +122,7 @@ struct lodge_exception {
  * @still_lock: guards @still, and all [v] while that is set; inside @lock
  * @still: it sleeps for that, and everything is cached
  * @told: enum lodge_event_kind of what the guest has done, to be passed on, or 0 [v]
+ * @use: what it has had of its VM's processor time [v]
  * @insn: emulation in progress, and accesses that user space completes [v]
  * @stats: counters by enum lodge_stat; read without lock [v]
  *
@@ -168,6 +170,7 @@ struct lodge_vcpu {
 	spinlock_t still_lock;
 	bool still;
 	u8 told;
+	struct lodge_quota_use use;
 
 	struct lodge_insn_state insn;
 	u64 stats[LODGE_NR_STATS];

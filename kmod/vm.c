@@ -78,7 +78,13 @@ static const struct lodge_mem_ops mem_ops = {
 	.kick = kick,
 };
 
-static bool name_valid(const char *name)
+/**
+ * lodge_vm_name_valid - whether a VM can be called so
+ * @name: LODGE_NAME_LEN bytes
+ *
+ * Return: true if it has printable characters without slash, and is filled with NULs, one at least.
+ */
+bool lodge_vm_name_valid(const char *name)
 {
 	size_t len = strnlen(name, LODGE_NAME_LEN);
 	size_t i;
@@ -147,7 +153,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	struct lodge_vm *vm;
 	int err;
 
-	if (!flags_valid(arg->flags) || !name_valid(arg->name) || arg->pad)
+	if (!flags_valid(arg->flags) || !lodge_vm_name_valid(arg->name) || arg->pad)
 		return ERR_PTR(-EINVAL);
 	vm = lodge_alloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)

@@ -11,6 +11,7 @@
 #include "dev/bus.h"
 #include "machine.h"
 #include "mem.h"
+#include "quota.h"
 #include "vcpu.h"
 #include "x86/tsc.h"
 
@@ -23,7 +24,7 @@
  * @flags: LODGE_VM_* [I]
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
  * @tsc: how its time-stamp counters run [I]
- * @name: may be empty [I]
+ * @name: when it was made, may be empty; the record has what it is called now [I]
  * @unknown_msrs: MSRs that the guest has asked for in vain, each told of once [L]
  * @nr_unknown_msrs: how many; no more are told of when it is full [L]
  * @last_yield: number of the vCPU that a spinning one has yielded to last; a hint
@@ -37,6 +38,7 @@
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
  * @pause_lock: held by who pauses the VM or has it go on
+ * @quota: processor time that the vCPUs may have
  * @vcpu_ids: a bit for each vCPU there ever was [L]
  * @lock: guards the growth of @vcpus, and of the devices, and the tables of ioeventfds
  * @vcpus: by number; set once under @lock, read without, cleared when the vCPU
@@ -63,11 +65,13 @@ struct lodge_vm {
 	struct lodge_record *record;
 	unsigned long control;
 	struct mutex pause_lock;
+	struct lodge_quota quota;
 	u64 vcpu_ids;
 	struct mutex lock;
 	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];
 };
 
+bool lodge_vm_name_valid(const char *name);
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);

@@ -221,7 +221,7 @@ TEST(bad_requests)
 	refused(EINVAL, "a dump is of all VMs", LODGE_A_VM_NUMBER);
 	genl_begin(&g, LODGE_CMD_VM_SET, 0);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
-	refused(EINVAL, "the action is missing", 0);
+	refused(EINVAL, "no action, name or limit", 0);
 	genl_begin(&g, LODGE_CMD_VM_SET, 0);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
 	genl_put_u32(&g, LODGE_A_VM_ACTION, LODGE_ACTION_NMI + 1);
@@ -702,7 +702,7 @@ static void put_garbage(void)
 		bytes[i] = any(3) ? 0 : any(256);
 	if (any(2))
 		*(u32 *)bytes = any(8);
-	genl_put(&g, any(8) ? any(16) : any(65536), bytes, len);
+	genl_put(&g, any(8) ? any(any(2) ? 16 : 32) : any(65536), bytes, len);
 }
 
 /* Attributes and headers in disorder; now and then a socket that goes before its answer is read */

@@ -615,6 +615,35 @@ TEST(events)
 	teardown();
 }
 
+TEST(rename_and_limit)
+{
+	setup();
+	start("-n job", guest(spins));
+	start("-n other", guest(spins));
+	EXPECT_EQ(vmctl("rename job"), 2);
+	EXPECT_EQ(vmctl("rename job a/b"), 2);
+	EXPECT_EQ(vmctl("rename job other"), 5);
+	EXPECT_TRUE(text_has(c.error, "is called other already"));
+	EXPECT_EQ(vmctl("rename job task"), 0);
+	EXPECT_EQ(vmctl("info job"), 3);
+	EXPECT_EQ(vmctl("limit task cpu=x"), 2);
+	EXPECT_EQ(vmctl("limit task cpu=50% --bps 1M"), 2);
+	EXPECT_EQ(vmctl("limit task cpu=9999"), 1);
+	EXPECT_EQ(vmctl("limit task cpu=50%"), 0);
+	EXPECT_EQ(vmctl("info -j task"), 0);
+	EXPECT_TRUE(text_is(json_at(c.text, "vm.cpu_limit"), "50"));
+	EXPECT_EQ(vmctl("info task"), 0);
+	EXPECT_TRUE(text_has(c.text, "cpu limit  50%\n"));
+	EXPECT_EQ(vmctl("limit -j task cpu=none"), 0);
+	EXPECT_TRUE(text_is(json_at(c.text, "cpu_limit"), "0"));
+	EXPECT_EQ(vmctl("list -j task"), 0);
+	EXPECT_TRUE(text_has(c.text, "\"cpu_limit\": null"));
+	EXPECT_EQ(vmctl("kill task other"), 0);
+	EXPECT_EQ(vmctl("list -j task"), 0);
+	EXPECT_TRUE(text_is(json_at(c.text, "vms.0.state"), "ended"));
+	teardown();
+}
+
 TEST(follow_log)
 {
 	struct child log;

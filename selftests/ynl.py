@@ -87,6 +87,15 @@ def pause_and_resume():
     assert state() == 'running'
 
 
+def rename_and_limit():
+    assert ask('--do', 'vm-set', number=vm, name='shop', **{'cpu-limit': 70})[1] == 0
+    now = ask('--do', 'vm-get', number=vm)[0]
+    assert now['name'] == 'shop' and now['cpu-limit'] == 70, now
+    assert ask('--do', 'vm-set', number=vm, name='web', **{'cpu-limit': 0})[1] == 0
+    now = ask('--do', 'vm-get', number=vm)[0]
+    assert now['name'] == 'web' and 'cpu-limit' not in now, now
+
+
 def refusal():
     said, status = ask('--do', 'vm-get', number=vm + 1000)
     assert status != 0 and 'there is no such VM' in str(said), said
@@ -114,7 +123,8 @@ def end():
     assert ynl('--dump', 'vm-get')[0] == []
 
 
-cases = [specification, list_vms, processors, counters, memory, pause_and_resume, refusal, events, end]
+cases = [specification, list_vms, processors, counters, memory, pause_and_resume,
+         rename_and_limit, refusal, events, end]
 print('KTAP version 1', flush=True)
 print(f'1..{len(cases)}', flush=True)
 failed = 0

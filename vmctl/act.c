@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "run.h"
 
 #define MS		1000000ULL
 #define LOOK_MS		100	/* how often a VM is looked at that is waited for */
@@ -173,6 +174,25 @@ static int rm_one(const struct cmd_args *args, const struct nl_vm *vm)
 
 	(void)args;
 	return error ? ctl_fail(error, vm->name) : CMD_OK;
+}
+
+int cmd_rename(const struct cmd_args *args)
+{
+	const char *name = args->argc > 1 ? args->argv[1] : "";
+	struct nl_vm vm;
+	int error, status;
+
+	if (args->argc < 2)
+		return cmd_error(CMD_USAGE, "rename takes a VM and what it is to be called");
+	status = run_check_name(name);
+	if (!status)
+		status = ctl_find(args->argv[0], &vm);
+	if (!status && strcmp(vm.name, name))
+		status = ctl_check_name(name);
+	if (status)
+		return status;
+	error = nl_rename(vm.number, name);
+	return error ? ctl_fail(error, vm.name) : CMD_OK;
 }
 
 int cmd_pause(const struct cmd_args *args)

@@ -13,25 +13,6 @@
 #include "ctl.h"
 #include "run.h"
 
-/* Without netlink nobody can tell, and nobody could stop it by its name either */
-static int check_name(const char *name)
-{
-	struct nl_vm *list;
-	unsigned int i, n;
-	int error = nl_vms(&list, &n);
-	int status = CMD_OK;
-
-	if (error)
-		return ctl_fail(error, NULL);
-	for (i = 0; i < n && !status; i++)
-		if (!strcmp(list[i].name, name) &&
-		    (list[i].state != LODGE_STATE_ENDED || list[i].restarts))
-			status = cmd_error(CMD_BUSY, "VM %u is called %s already: choose another --name",
-					   list[i].number, name);
-	free(list);
-	return status;
-}
-
 static void use_null(int fd, int how)
 {
 	int null = open("/dev/null", how);
@@ -112,7 +93,7 @@ static int start(const struct cmd_args *args)
 	int status = run_parse(&r, args, true);
 
 	if (!status)
-		status = check_name(r.name);
+		status = ctl_check_name(r.name);
 	if (!status)
 		status = run_read_files(&r);
 	return status ? status : fork_guest(&r);

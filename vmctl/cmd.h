@@ -122,6 +122,7 @@ int cmd_nmi(const struct cmd_args *args);
 int cmd_pause(const struct cmd_args *args);
 int cmd_pin(const struct cmd_args *args);
 int cmd_regs(const struct cmd_args *args);
+int cmd_rename(const struct cmd_args *args);
 int cmd_reset(const struct cmd_args *args);
 int cmd_resize(const struct cmd_args *args);
 int cmd_resume(const struct cmd_args *args);

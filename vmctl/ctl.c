@@ -85,6 +85,8 @@ const char *ctl_event(uint32_t kind)
 		[LODGE_VM_EVENT_POWEROFF] = "power-off",
 		[LODGE_VM_EVENT_RESET] = "reset",
 		[LODGE_VM_EVENT_TRIPLE_FAULT] = "triple-fault",
+		[LODGE_VM_EVENT_RENAMED] = "renamed",
+		[LODGE_VM_EVENT_LIMITED] = "limited",
 	};
 
 	return NAME(names, kind);
@@ -269,6 +271,25 @@ int ctl_find(const char *word, struct nl_vm *vm)
 	if (error == -ENOENT)
 		return find_by_name(word, vm);
 	return error ? ctl_fail(error, NULL) : CMD_OK;
+}
+
+/* Without netlink nobody can tell, and nobody could stop it by its name either */
+int ctl_check_name(const char *name)
+{
+	struct nl_vm *list;
+	unsigned int i, n;
+	int error = nl_vms(&list, &n);
+	int status = CMD_OK;
+
+	if (error)
+		return ctl_fail(error, NULL);
+	for (i = 0; i < n && !status; i++)
+		if (!strcmp(list[i].name, name) &&
+		    (list[i].state != LODGE_STATE_ENDED || list[i].restarts))
+			status = cmd_error(CMD_BUSY, "VM %u is called %s already: choose another name",
+					   list[i].number, name);
+	free(list);
+	return status;
 }
 
 int ctl_each(const struct cmd_args *args,

@@ -37,6 +37,9 @@ uint64_t ctl_now(void);
 /* What a refusal means as an exit status; tells the user, about @word if that is not NULL */
 int ctl_fail(int error, const char *word);
 
+/* CMD_OK, or CMD_BUSY and told why: a VM that lives is called so */
+int ctl_check_name(const char *name);
+
 /*
  * The VM that a word on the command line means: by number, else by name; one that lives goes
  * before what is left of others.  0, or an exit status after having told the user.

@@ -2,6 +2,7 @@
 /*
  * The verb devices, and those that change a device: resize, link, limit.
  */
+#include <errno.h>
 #include <linux/virtio_config.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +390,51 @@ int cmd_link(const struct cmd_args *args)
 	return status ? status : finish(args, &t);
 }
 
+/* "50%", "50", "none"; false if it is none of these */
+static bool percent_of(const char *word, uint32_t *percent)
+{
+	unsigned long n;
+	char *end;
+
+	*percent = 0;
+	if (!strcmp(word, "none"))
+		return true;
+	if (*word < '0' || *word > '9')
+		return false;
+	errno = 0;
+	n = strtoul(word, &end, 10);
+	if (errno || n > UINT32_MAX || (*end && strcmp(end, "%")))
+		return false;
+	*percent = n;
+	return true;
+}
+
+static int limit_cpu(const struct cmd_args *args, const char *word)
+{
+	uint32_t percent;
+	struct nl_vm vm;
+	struct json j;
+	int error, status;
+
+	if (!percent_of(word, &percent) || ctl_option(args, CTL_BPS) || ctl_option(args, CTL_IOPS))
+		return cmd_error(CMD_USAGE, "limit VM cpu=PERCENT takes a percentage, as 50%%, or \"none\"");
+	status = ctl_find(args->argv[0], &vm);
+	if (status)
+		return status;
+	error = nl_limit(vm.number, percent);
+	if (error)
+		return ctl_fail(error, vm.name);
+	if (args->json) {
+		json_init(&j, stdout);
+		json_object(&j, NULL);
+		json_number(&j, "number", vm.number);
+		json_string(&j, "name", vm.name);
+		json_number(&j, "cpu_limit", percent);
+		json_end(&j);
+	}
+	return CMD_OK;
+}
+
 int cmd_limit(const struct cmd_args *args)
 {
 	static const struct {
@@ -403,6 +449,8 @@ int cmd_limit(const struct cmd_args *args)
 	unsigned int i;
 	int status;
 
+	if (args->argc == 2 && !strncmp(args->argv[1], "cpu=", 4))
+		return limit_cpu(args, args->argv[1] + 4);
 	for (i = 0; i < NR(limits); i++) {
 		word[i] = ctl_option(args, limits[i].id);
 		if (word[i] && !rate_parse(word[i], limits[i].id == CTL_BPS, &rate[i]))

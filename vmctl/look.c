@@ -42,6 +42,10 @@ static void json_vm(struct json *j, const char *key, const struct nl_vm *vm)
 		json_null(j, "reason");
 		json_null(j, "status");
 	}
+	if (vm->cpu_limit)
+		json_number(j, "cpu_limit", vm->cpu_limit);
+	else
+		json_null(j, "cpu_limit");
 	json_end(j);
 }
 
@@ -206,6 +210,8 @@ static void info_text(const struct nl_vm *vm, const struct nl_vcpu *cpus, unsign
 	       ctl_state(vm));
 	printf("%-10s %u\n%-10s %s\n", "cpus", vm->vcpus, "memory",
 	       ctl_size(vm->memory, size, sizeof(size)));
+	if (vm->cpu_limit)
+		printf("%-10s %u%%\n", "cpu limit", vm->cpu_limit);
 	printf("%-10s %s\n", "owner", ctl_user(vm->uid));
 	if (vm->pid)
 		printf("%-10s %u\n", "process", vm->pid);

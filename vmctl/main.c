@@ -226,12 +226,16 @@ static const char resize_more[] =
 	"The file behind the disk gets SIZE, as 4G; without SIZE the disk gets the size that its file\n"
 	"or block device has now.  The guest is told.\n";
 
+static const char rename_more[] =
+	"VM is its name or number.  Its record has the new name, too.\n";
+
 static const char link_more[] =
 	"VM is its name or number; " DEVICE_TEXT "Without a cable all frames are lost.\n";
 
 static const char limit_more[] =
 	"VM is its name or number; " DEVICE_TEXT
-	"A network device has the limit in each direction.  What is not given stays as it is.\n";
+	"A network device has the limit in each direction.  What is not given stays as it is.\n"
+	"Or it is cpu=50%: all processors have half of one of the host's; cpu=none lifts it.\n";
 
 static const char wait_more[] =
 	"VM is its name or number.  Prints name, reason and status, with tabs between; the exit\n"
@@ -267,6 +271,7 @@ const struct cmd cmds[] = {
 	{ "unpause", "VM ...", NULL, NULL, MAX_VMS, vm_more, cmd_resume },
 	{ "reset", "VM ...", "reset a VM, as its guest could", NULL, MAX_VMS, vm_more, cmd_reset },
 	{ "kill", "VM ...", "end a VM at once", NULL, MAX_VMS, vm_more, cmd_kill },
+	{ "rename", "VM NAME", "call a VM otherwise", NULL, 2, rename_more, cmd_rename },
 	{ "nmi", "VM ...", "send a non-maskable interrupt to the boot processor", NULL, MAX_VMS,
 	  vm_more, cmd_nmi },
 	{ "sysrq", "VM KEY", "send a serial break and a key: Linux's magic SysRq", NULL, 2,
@@ -287,7 +292,7 @@ const struct cmd cmds[] = {
 	  cmd_resize },
 	{ "link", "VM NIC up|down", "put in or take out a network device's cable", device_opts, 3,
 	  link_more, cmd_link },
-	{ "limit", "VM DEVICE", "limit how much a disk or network device does a second",
+	{ "limit", "VM DEVICE", "limit a disk, a network device, or a VM's processor time",
 	  limit_opts, 2, limit_more, cmd_limit },
 	{ "pin", "VM CPU HOST-CPUS", "have a VM's processor run on these of the host's", NULL, 3,
 	  pin_more, cmd_pin },

@@ -298,6 +298,7 @@ static void parse_vm(struct nlattr **a, void *item)
 		.created = get_u64(a[LODGE_A_VM_CREATED]),
 		.ended = get_u64(a[LODGE_A_VM_ENDED]),
 		.restarts = a[LODGE_A_VM_RESTARTS],
+		.cpu_limit = get_u32(a[LODGE_A_VM_CPU_LIMIT]),
 	};
 	get_name(a[LODGE_A_VM_NAME], vm->name);
 }
@@ -371,6 +372,22 @@ int nl_act(uint32_t number, enum lodge_action action)
 	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
 
 	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_VM_ACTION, action), &r);
+}
+
+int nl_rename(uint32_t number, const char *name)
+{
+	struct request r = { .take = NULL };
+	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
+
+	return send_built(msg, msg && !nla_put_string(msg, LODGE_A_VM_NAME, name), &r);
+}
+
+int nl_limit(uint32_t number, uint32_t percent)
+{
+	struct request r = { .take = NULL };
+	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
+
+	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_VM_CPU_LIMIT, percent), &r);
 }
 
 int nl_delete(uint32_t number)

@@ -31,6 +31,7 @@ struct nl_vm {
 	uint64_t created;
 	uint64_t ended;
 	bool restarts;
+	uint32_t cpu_limit;
 };
 
 /**
@@ -85,6 +86,9 @@ const char *nl_error(void);
 int nl_vms(struct nl_vm **list, unsigned int *n);
 int nl_vm(uint32_t number, struct nl_vm *vm);
 int nl_act(uint32_t number, enum lodge_action action);
+int nl_rename(uint32_t number, const char *name);
+/* Processor time of all vCPUs, in percent of one CPU; 0: no limit */
+int nl_limit(uint32_t number, uint32_t percent);
 int nl_delete(uint32_t number);
 
 /* Those of a VM, by number; the caller frees @list */

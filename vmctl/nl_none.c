@@ -33,6 +33,20 @@ int nl_act(uint32_t number, enum lodge_action action)
 	return -EOPNOTSUPP;
 }
 
+int nl_rename(uint32_t number, const char *name)
+{
+	(void)number;
+	(void)name;
+	return -EOPNOTSUPP;
+}
+
+int nl_limit(uint32_t number, uint32_t percent)
+{
+	(void)number;
+	(void)percent;
+	return -EOPNOTSUPP;
+}
+
 int nl_delete(uint32_t number)
 {
 	(void)number;

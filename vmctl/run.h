@@ -114,6 +114,9 @@ const char *vmfile_wanted(const struct cmd_args *args, bool *dry_run);
 /* run.c: the whole of it, after run_read_files(); an exit status */
 int run_guest(struct run *r);
 
+/* What a VM can be called: CMD_OK, or CMD_USAGE and told why */
+int run_check_name(const char *name);
+
 /* background.c: the guest runs */
 void run_ready(const struct run *r);
 

@@ -55,19 +55,26 @@ static bool name_byte_valid(char c)
 	return c > ' ' && c < 0x7f && c != '/';
 }
 
-static int set_name(struct run *r, const char *value)
+int run_check_name(const char *name)
 {
 	const char *p;
 
-	if (!*value || strlen(value) >= sizeof(r->name))
-		return cmd_error(CMD_USAGE, "--name takes 1 to %zu characters",
-				 sizeof(r->name) - 1);
-	for (p = value; *p; p++)
+	if (!*name || strlen(name) >= LODGE_NAME_LEN)
+		return cmd_error(CMD_USAGE, "a name has 1 to %d characters", LODGE_NAME_LEN - 1);
+	for (p = name; *p; p++)
 		if (!name_byte_valid(*p))
-			return cmd_error(CMD_USAGE, "--name \"%s\": a name has no spaces, slashes or special characters",
-					 value);
-	strcpy(r->name, value);
+			return cmd_error(CMD_USAGE, "\"%s\": a name has no spaces, slashes or special characters",
+					 name);
 	return CMD_OK;
+}
+
+static int set_name(struct run *r, const char *value)
+{
+	int status = run_check_name(value);
+
+	if (!status)
+		snprintf(r->name, sizeof(r->name), "%s", value);
+	return status;
 }
 
 static int set_timeout(struct run *r, const char *value)

@@ -21,7 +21,7 @@
 
 enum lodge_cmd {
 	LODGE_CMD_VM_GET = 1,		/* a VM, or all (dump) */
-	LODGE_CMD_VM_SET,		/* do something to it: enum lodge_action */
+	LODGE_CMD_VM_SET,		/* do something to it: enum lodge_action, name, limit */
 	LODGE_CMD_VM_DELETE,		/* forget one that has ended */
 	LODGE_CMD_VCPU_GET,		/* a vCPU, or all of a VM (dump) */
 	LODGE_CMD_STATS_GET,		/* counters of a VM or vCPU, or of all vCPUs (dump) */
@@ -72,11 +72,13 @@ enum lodge_event_kind {
 	LODGE_VM_EVENT_POWEROFF,	/* the guest has powered itself off */
 	LODGE_VM_EVENT_RESET,		/* the guest has reset itself */
 	LODGE_VM_EVENT_TRIPLE_FAULT,	/* a processor of the guest has shut down */
+	LODGE_VM_EVENT_RENAMED,		/* it is called as this event says */
+	LODGE_VM_EVENT_LIMITED,		/* it has another limit of processor time */
 };
 
 /* What an event is about; a multicast group of this name has them */
 enum lodge_event_group {
-	LODGE_EVENT_GROUP_LIFE,		/* from _CREATED to _DELETED */
+	LODGE_EVENT_GROUP_LIFE,		/* from _CREATED to _DELETED; _RENAMED, _LIMITED */
 	LODGE_EVENT_GROUP_DEVICE,	/* _ATTACHED, _DETACHED */
 	LODGE_EVENT_GROUP_GUEST,	/* from _PANIC to _TRIPLE_FAULT */
 	LODGE_EVENT_GROUP_NR
@@ -105,6 +107,7 @@ enum {
 	LODGE_A_VM_RESTARTS,		/* flag: its process is about to make it again */
 	LODGE_A_VM_ACTION,		/* enum lodge_action */
 	LODGE_A_VM_PAD,
+	LODGE_A_VM_CPU_LIMIT,		/* percent of one host CPU; 0, or not there: none */
 
 	__LODGE_A_VM_MAX,
 	LODGE_A_VM_MAX = (__LODGE_A_VM_MAX - 1)
