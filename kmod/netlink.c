@@ -324,6 +324,9 @@ static const struct nla_policy device_set_policy[] = {
 	[LODGE_A_DEVICE_MAX_BYTES] = { .type = NLA_U64 },
 };
 
+/* More than a policy's own limits, which are of 16 bits with a sign, can say */
+static const struct netlink_range_validation mtu_range = { .min = ETH_MIN_MTU, .max = ETH_MAX_MTU };
+
 static const struct nla_policy device_new_policy[] = {
 	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LODGE_A_DEVICE_SLOT] = NLA_POLICY_RANGE(NLA_U32, 1, LODGE_PCI_SLOTS - 1),
@@ -332,7 +335,7 @@ static const struct nla_policy device_new_policy[] = {
 	[LODGE_A_DEVICE_READ_ONLY] = { .type = NLA_FLAG },
 	[LODGE_A_DEVICE_SERIAL] = { .type = NLA_NUL_STRING, .len = LODGE_SERIAL_LEN },
 	[LODGE_A_DEVICE_MAC] = NLA_POLICY_EXACT_LEN(ETH_ALEN),
-	[LODGE_A_DEVICE_MTU] = NLA_POLICY_RANGE(NLA_U32, ETH_MIN_MTU, ETH_MAX_MTU),
+	[LODGE_A_DEVICE_MTU] = NLA_POLICY_FULL_RANGE(NLA_U32, &mtu_range),
 	[LODGE_A_DEVICE_MAX_REQUESTS] = { .type = NLA_U64 },
 	[LODGE_A_DEVICE_MAX_BYTES] = { .type = NLA_U64 },
 	[LODGE_A_DEVICE_FD] = NLA_POLICY_MIN(NLA_S32, 0),

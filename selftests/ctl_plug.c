@@ -472,7 +472,7 @@ TEST(refusals)
 {
 	struct vm *vm = vm_create(VM_PC), *plain;
 	int image = make_image(), null = open("/dev/null", O_RDWR), i;
-	const u32 queues = 2;
+	const u32 queues = 2, mtu = 1400, large = 65536;
 	u32 number;
 
 	genl_open(&g);
@@ -490,6 +490,10 @@ TEST(refusals)
 	refused(attach_with(number, LODGE_DEVICE_NET, image, 0, NULL, 0), EINVAL, "no tap");
 	refused(attach_with(number, LODGE_DEVICE_NET, image, LODGE_A_DEVICE_QUEUES, &queues, 4),
 		EINVAL, "does not have this");
+	refused(attach_with(number, LODGE_DEVICE_NET, image, LODGE_A_DEVICE_MTU, &mtu, 4),
+		EINVAL, "no tap");
+	refused(attach_with(number, LODGE_DEVICE_NET, image, LODGE_A_DEVICE_MTU, &large, 4),
+		ERANGE, "out of range");
 	refused(attach_with(number, LODGE_DEVICE_RNG, image, 0, NULL, 0), ERANGE, "out of range");
 	EXPECT_EQ(attach_with(number, LODGE_DEVICE_NET, image, LODGE_A_DEVICE_MAC, "1234", 4),
 		  -ERANGE);
