@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/virtio_ring.h>
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
@@ -29,6 +30,8 @@
 #define PACKED_LEN	8
 #define PACKED_FLAGS	14
 #define EVENT_FLAGS	2
+
+#define PUSH_AT_ONCE	16	/* entries of a used ring */
 
 /* Guest-physical addresses end below this, and so sums with what is in a ring do not wrap */
 #define GPA_BITS	52
@@ -268,13 +271,31 @@ static int look(struct lodge_vq *vq, u16 *flags)
 	return vq->s.packed ? packed_look(vq, flags) : split_look(vq);
 }
 
+/* What the driver's index has passed does not change any more until it is used. */
+static int read_ahead(struct lodge_vq *vq)
+{
+	unsigned int at = vq->next & (vq->s.size - 1);
+	unsigned int n = min_t(u16, vq->seen - vq->next, LODGE_VQ_AHEAD);
+	u64 entry = vq->s.driver + RING_ENTRIES + at * sizeof(u16);
+
+	n = min(n, vq->s.size - at);
+	if (lodge_mem_read_near(vq->mem, &vq->near, entry, vq->ahead, n * sizeof(u16)))
+		return broken(vq, -EFAULT);
+	vq->ahead_at = vq->next;
+	vq->nr_ahead = n;
+	return 0;
+}
+
 static int pop_split(struct lodge_vq *vq, struct lodge_vq_chain *chain)
 {
-	u64 entry = vq->s.driver + RING_ENTRIES + (vq->next & (vq->s.size - 1)) * sizeof(u16);
-	int err = get16(vq, entry, &chain->id);
+	int err = 0;
 
-	if (!err)
-		err = walk_split(vq, chain);
+	if ((u16)(vq->next - vq->ahead_at) >= vq->nr_ahead)
+		err = read_ahead(vq);
+	if (err)
+		return err;
+	chain->id = le16_to_cpu(vq->ahead[(u16)(vq->next - vq->ahead_at)]);
+	err = walk_split(vq, chain);
 	if (!err)
 		vq->next++;
 	return err;
@@ -378,16 +399,31 @@ int lodge_vq_undo(struct lodge_vq *vq, const struct lodge_vq_chain *chain)
 
 /* ---- what the device has used -------------------------------------------- */
 
+/* Entries that lie side by side in the ring. */
+static int put_entries(struct lodge_vq *vq, unsigned int at, const struct lodge_vq_used *used,
+		       unsigned int n)
+{
+	u64 gpa = vq->s.device + RING_ENTRIES + at * sizeof(struct vring_used_elem);
+	__le64 entry[PUSH_AT_ONCE];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		entry[i] = cpu_to_le64(used[i].id | (u64)used[i].written << 32);
+	if (lodge_mem_write_near(vq->mem, &vq->near, gpa, entry, n * sizeof(entry[0])))
+		return broken(vq, -EFAULT);
+	return 0;
+}
+
 static int push_split(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n)
 {
-	u64 ring = vq->s.device + RING_ENTRIES;
-	unsigned int i, at;
+	unsigned int i, at, some;
 	int err;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += some) {
 		at = (vq->used + i) & (vq->s.size - 1);
-		err = put64(vq, ring + at * sizeof(struct vring_used_elem),
-			    used[i].id | (u64)used[i].written << 32);
+		some = min_t(unsigned int, n - i, PUSH_AT_ONCE);
+		some = min(some, vq->s.size - at);
+		err = put_entries(vq, at, &used[i], some);
 		if (err)
 			return err;
 	}

@@ -17,6 +17,7 @@
 
 #define LODGE_VQ_MAX_SIZE	1024	/* descriptors of a queue */
 #define LODGE_VQ_MAX_IOV	128	/* pieces of one chain, after splitting at slots */
+#define LODGE_VQ_AHEAD		16	/* heads that are read at once */
 
 /**
  * struct lodge_vq_setup - what the driver told of a queue
@@ -46,6 +47,9 @@ struct lodge_vq_setup {
  * @next: position in the available ring (free-running), or in the packed ring
  * @used: likewise of the next to be used
  * @seen: the driver's index as read last, in a split ring
+ * @ahead_at: what @next was when @ahead was read
+ * @nr_ahead: heads in @ahead
+ * @ahead: heads of chains that are available, in a split ring
  * @signalled: @used as of the last notification that was due
  * @signalled_valid: whether @signalled says anything
  * @next_wrap: wrap counter of @next, in a packed ring
@@ -59,6 +63,9 @@ struct lodge_vq {
 	u16 next;
 	u16 used;
 	u16 seen;
+	u16 ahead_at;
+	u16 nr_ahead;
+	__le16 ahead[LODGE_VQ_AHEAD];
 	u16 signalled;
 	bool signalled_valid;
 	bool next_wrap;
