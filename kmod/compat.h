@@ -89,6 +89,23 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
 #endif
 }
 
+/* ---- taps ------------------------------------------------------------------ */
+
+#include <linux/if_tun.h>
+
+/* Where in the memory of a frame its virtio header is looked for, if the memory is so large */
+static inline void *compat_tun_header(void *memory, int size)
+{
+#ifdef LODGE_HAVE_TUN_XDP_HDR
+	struct tun_xdp_hdr *hdr = memory;
+
+	hdr->buflen = size;
+	return &hdr->gso;
+#else
+	return memory;
+#endif
+}
+
 /* ---- generic netlink ------------------------------------------------------ */
 
 /* With <net/genetlink.h>: the attributes of a dump's request */

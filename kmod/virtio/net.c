@@ -2,7 +2,7 @@
 /*
  * net.c - virtio-net: a tap of the host as a network device (virtio 1.2, 5.1)
  *
- *	driver's frame -> pop -> net_tap.c -> the tap's socket -> the host's network
+ *	driver's frame -> pop -> net_send.c -> the tap's socket -> the host's network
  *
  * and back.  Offloads are the tap's: its header is ours.
  */
@@ -141,7 +141,7 @@ static int serve(struct lodge_net *net, unsigned int queue, unsigned int *pushed
 		return lodge_net_ctl_serve(net, pushed);
 	if (queue % LODGE_NET_PAIR == LODGE_NET_RX)
 		return lodge_net_tap_receive(net, pair, pushed);
-	return lodge_net_tap_send(net, pair, pushed);
+	return lodge_net_send(net, pair, pushed);
 }
 
 static bool kick(struct lodge_virtio *dev, unsigned int queue)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * net_tap.c - a network device's frames, to and from the sockets of a tap
+ * net_tap.c - a network device's tap, and the frames that come from it
  *
  * The tap takes and gives frames with the virtio header in front, and checks what it says
- * of checksums and segments.  Frames go straight between the tap and the owner's memory.
+ * of checksums and segments.  Frames go straight from the tap to the owner's memory.
  *
  * With several pairs each has a queue of the tap for itself.  Which queue a frame for the guest
  * goes to is the tap's choice: where the guest sends that flow from, else by its hash, over all
@@ -26,104 +26,7 @@
 #include "../mem.h"
 #include "net_tap.h"
 
-/* Segments of a frame have 64 KiB together */
-#define MAX_FRAME	(SZ_64K + 2 * VLAN_ETH_HLEN)
-
 #define OFFLOADS	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
-
-static struct lodge_virtio_queue *queue_of(struct lodge_net *net, unsigned int pair,
-					   unsigned int which)
-{
-	return &net->dev.queue[LODGE_NET_PAIR * pair + which];
-}
-
-/* ---- from driver to tap -------------------------------------------------- */
-
-/* Arms the wake-up if it is not */
-static bool is_writable(struct lodge_net_pair *pair)
-{
-	return vfs_poll(pair->file, NULL) & (EPOLLOUT | EPOLLERR);
-}
-
-/* Return: 0, the frame has been sent; -EAGAIN, it has to wait; else negative, it is lost. */
-static int try_to_send(struct lodge_net_pair *pair, const struct lodge_vq_chain *chain)
-{
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
-	int ret;
-
-	if (chain->out_len > LODGE_NET_HDR + MAX_FRAME || !READ_ONCE(pair->net->plugged))
-		return -EINVAL;
-	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
-	ret = pair->sock->ops->sendmsg(pair->sock, &msg, chain->out_len);
-	return min(ret, 0);
-}
-
-/* Return: 0, the frame has been sent or lost; -EAGAIN, it has to wait. */
-static int send_frame(struct lodge_net_pair *pair, const struct lodge_vq_chain *chain)
-{
-	struct lodge_net *net = pair->net;
-	int err = try_to_send(pair, chain);
-
-	if (err == -EAGAIN)
-		return err;
-	if (err) {
-		lodge_virtio_count(&net->dev, LODGE_VIRTIO_ERRORS, 1);
-		return 0;
-	}
-	lodge_limit_charge(&net->limit[LODGE_NET_TX], chain->out_len - LODGE_NET_HDR);
-	lodge_virtio_count(&net->dev, LODGE_VIRTIO_OUT, 1);
-	lodge_virtio_count(&net->dev, LODGE_VIRTIO_OUT_BYTES, chain->out_len - LODGE_NET_HDR);
-	return 0;
-}
-
-/* As lodge_net_tap_send(), but that the buffers are only noted in net->sent */
-static int send_frames(struct lodge_net *net, unsigned int from, unsigned int *nr)
-{
-	struct lodge_vq *vq = &queue_of(net, from, LODGE_NET_TX)->vq;
-	struct lodge_net_pair *pair = &net->pair[from];
-	struct lodge_vq_chain *chain = &net->chain;
-	int ret;
-
-	while (*nr < LODGE_NET_BATCH) {
-		if (lodge_limit_reached(&net->limit[LODGE_NET_TX]))
-			return 0;
-		ret = lodge_vq_pop(vq, chain);
-		if (ret <= 0)
-			return ret ?: lodge_vq_enable_kicks(vq);
-		if (chain->in_len || chain->out_len < LODGE_NET_HDR)
-			return -EINVAL;
-		if (send_frame(pair, chain)) {
-			ret = lodge_vq_undo(vq, chain);
-			return ret ?: is_writable(pair);
-		}
-		net->sent[(*nr)++] = (struct lodge_vq_used){
-			.id = chain->id, .slots = chain->slots,
-		};
-	}
-	return 1;
-}
-
-/**
- * lodge_net_tap_send - send what the driver has put into a transmit queue
- * @net: the device, started; the worker calls, with the owner's mm
- * @from: the queue's pair
- * @pushed: buffers that were given back are added
- *
- * Return: 1, there may be more; 0, a kick or the tap will tell; negative if the driver has
- * broken the rules.
- */
-int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed)
-{
-	unsigned int nr = 0;
-	int ret = send_frames(net, from, &nr), err = 0;
-
-	if (nr)
-		err = lodge_vq_push_all(&queue_of(net, from, LODGE_NET_TX)->vq, net->sent, nr);
-	if (err)
-		return err;
-	*pushed += nr;
-	return ret;
-}
 
 /* ---- from tap to driver -------------------------------------------------- */
 
@@ -283,7 +186,7 @@ static void drop_frame(struct lodge_net_pair *pair)
 static int make_room(struct lodge_net *net, struct lodge_net_buffers *b, struct lodge_vq *vq,
 		     int len)
 {
-	if (len > MAX_FRAME || !READ_ONCE(net->plugged))
+	if (len > LODGE_NET_MAX_FRAME || !READ_ONCE(net->plugged))
 		return -EMSGSIZE;
 	return gather(net, b, vq, LODGE_NET_HDR + len);
 }
@@ -292,7 +195,7 @@ static int make_room(struct lodge_net *net, struct lodge_net_buffers *b, struct 
 static int receive_from(struct lodge_net_pair *pair, unsigned int to, unsigned int *pushed)
 {
 	struct lodge_net *net = pair->net;
-	struct lodge_vq *vq = &queue_of(net, to, LODGE_NET_RX)->vq;
+	struct lodge_vq *vq = &lodge_net_queue(net, to, LODGE_NET_RX)->vq;
 	struct lodge_net_buffers *b = &net->pair[to].rx;
 	int i, len, ret;
 
@@ -376,9 +279,20 @@ static void add_wait(struct file *file, wait_queue_head_t *head, poll_table *tab
 	add_wait_queue(head, &pair->wait);
 }
 
+/**
+ * lodge_net_tap_is_writable - whether the tap takes frames
+ * @pair: of a device that has been started; the worker calls
+ *
+ * Return: true; false if it is full, and wakes the worker when it is not any more, or is down.
+ */
+bool lodge_net_tap_is_writable(struct lodge_net_pair *pair)
+{
+	return vfs_poll(pair->file, NULL) & (EPOLLOUT | EPOLLERR);
+}
+
 static bool is_used(struct lodge_net *net, unsigned int pair)
 {
-	return pair < net->used_pairs && queue_of(net, pair, LODGE_NET_RX)->running;
+	return pair < net->used_pairs && lodge_net_queue(net, pair, LODGE_NET_RX)->running;
 }
 
 /* Itself, or the first that is used */
@@ -430,7 +344,7 @@ void lodge_net_tap_start(struct lodge_net *net)
 
 static void give_back(struct lodge_net_pair *pair, unsigned int i)
 {
-	struct lodge_vq *vq = &queue_of(pair->net, i, LODGE_NET_RX)->vq;
+	struct lodge_vq *vq = &lodge_net_queue(pair->net, i, LODGE_NET_RX)->vq;
 	struct lodge_vq_chain *chain = &pair->net->chain;
 	struct lodge_net_buffers *b = &pair->rx;
 

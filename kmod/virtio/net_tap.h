@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * net_tap.h - a network device, between its registers (net.c), its frames (net_tap.c) and the
- * control queue (net_ctl.c)
+ * net_tap.h - a network device, between its registers (net.c), its frames (net_send.c, net_tap.c)
+ * and the control queue (net_ctl.c)
  */
 #ifndef LODGE_VIRTIO_NET_TAP_H
 #define LODGE_VIRTIO_NET_TAP_H
@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 #include <linux/virtio_net.h>
 #include <linux/wait.h>
+#include <net/xdp.h>
 
 #include "device.h"
 #include "limit.h"
@@ -28,6 +29,9 @@ struct socket;
 
 /* Before each frame; of this length once VIRTIO_F_VERSION_1 is accepted (5.1.6.1) */
 #define LODGE_NET_HDR		sizeof(struct virtio_net_hdr_mrg_rxbuf)
+
+/* Segments of a frame have 64 KiB together */
+#define LODGE_NET_MAX_FRAME	(SZ_64K + 2 * VLAN_ETH_HLEN)
 
 #define LODGE_NET_BATCH		64	/* frames before another queue gets its turn */
 #define LODGE_NET_HEADS		64	/* buffers that one frame may be spread over */
@@ -109,6 +113,8 @@ struct lodge_net_pair {
  * @filter: the worker's
  * @chain: the request at hand; the worker's
  * @sent: buffers of frames that were sent, not given back yet; the worker's
+ * @nr_copied: how many there are in @copied; the worker's
+ * @copied: frames that the tap is to get at once, copies of what the driver has; the worker's
  * @used_pairs: those that the driver wants frames in, 1 to @nr_pairs; the worker's
  * @nr_pairs: how many there are in @pair [I]
  * @pair: by number
@@ -124,6 +130,8 @@ struct lodge_net {
 	struct lodge_net_filter filter;
 	struct lodge_vq_chain chain;
 	struct lodge_vq_used sent[LODGE_NET_BATCH];
+	unsigned int nr_copied;
+	struct xdp_buff copied[LODGE_NET_BATCH];
 	unsigned int used_pairs;
 	unsigned int nr_pairs;
 	struct lodge_net_pair pair[];
@@ -132,6 +140,12 @@ struct lodge_net {
 static inline struct lodge_net *lodge_net_of(struct lodge_virtio *dev)
 {
 	return container_of(dev, struct lodge_net, dev);
+}
+
+static inline struct lodge_virtio_queue *lodge_net_queue(struct lodge_net *net, unsigned int pair,
+							 unsigned int which)
+{
+	return &net->dev.queue[LODGE_NET_PAIR * pair + which];
 }
 
 /* A driver that knows of one pair has it behind that (5.1.2) */
@@ -154,7 +168,10 @@ void lodge_net_tap_steer(struct lodge_net *net);
 void lodge_net_tap_stop(struct lodge_net *net);
 int lodge_net_tap_offload(struct lodge_net *net, u64 features);
 int lodge_net_tap_receive(struct lodge_net *net, unsigned int to, unsigned int *pushed);
-int lodge_net_tap_send(struct lodge_net *net, unsigned int from, unsigned int *pushed);
+bool lodge_net_tap_is_writable(struct lodge_net_pair *pair);
+
+/* net_send.c */
+int lodge_net_send(struct lodge_net *net, unsigned int from, unsigned int *pushed);
 
 /* net_ctl.c */
 void lodge_net_ctl_reset(struct lodge_net *net);
