@@ -325,7 +325,7 @@ static const struct nla_policy device_set_policy[] = {
 };
 
 /* More than a policy's own limits, which are of 16 bits with a sign, can say */
-static const struct netlink_range_validation mtu_range = { .min = ETH_MIN_MTU, .max = ETH_MAX_MTU };
+static struct netlink_range_validation mtu_range = { .min = ETH_MIN_MTU, .max = ETH_MAX_MTU };
 
 static const struct nla_policy device_new_policy[] = {
 	[LODGE_A_DEVICE_VM] = NLA_POLICY_MIN(NLA_U32, 1),
