@@ -5,13 +5,12 @@
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "eventfds.h"
 #include "genl.h"
+#include "killed.h"
 #include "mmiodev.h"
 
 #define NUMBER		3	/* of the device */
@@ -358,64 +357,38 @@ TEST(not_stopped)
 
 /* ---- killed -------------------------------------------------------------- */
 
-static unsigned int users(void)
-{
-	FILE *f = fopen("/sys/module/lodge/refcnt", "r");
-	unsigned int n = 0;
-
-	ASSERT_TRUE(f);
-	ASSERT_EQ(fscanf(f, "%u", &n), 1);
-	fclose(f);
-	return n;
-}
-
 /* Its guest waits, for a start or for a stop, and for ever */
-static void neglect(bool start, int tell)
+static struct owner waits_for_start(void)
 {
 	struct owner o = owner_new();
 
 	thread_start(run_to_the_end, vcpu_long(o.vm, 0, started_and_ended));
 	expect_start(&o, 0);
-	if (!start) {
-		answer(&o, 0, 0);
-		signal_fd(o.a.call[0]);
-		request(&o, 0);
-	}
-	ASSERT_EQ(write(tell, "", 1), 1);
-	for (;;)
-		pause();
+	return o;
 }
 
-static void kill_owner(bool start)
+static void neglects_start(void)
 {
-	unsigned int i, before = users();
-	int told[2];
-	char byte;
-	pid_t pid;
+	waits_for_start();
+}
 
-	ASSERT_OK(pipe(told));
-	pid = fork();
-	ASSERT_OK(pid);
-	if (!pid)
-		neglect(start, told[1]);
-	close(told[1]);
-	ASSERT_EQ(read(told[0], &byte, 1), 1);
-	close(told[0]);
-	ASSERT_OK(kill(pid, SIGKILL));
-	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
-	for (i = 0; i < 300 && users() != before; i++)
-		sleep_ms(100);
-	EXPECT_EQ(users(), before);
+static void neglects_stop(void)
+{
+	struct owner o = waits_for_start();
+
+	answer(&o, 0, 0);
+	signal_fd(o.a.call[0]);
+	request(&o, 0);
 }
 
 TEST(killed_instead_of_starting)
 {
-	kill_owner(true);
+	kill_while(neglects_start);
 }
 
 TEST(killed_instead_of_stopping)
 {
-	kill_owner(false);
+	kill_while(neglects_stop);
 }
 
 /* ---- calls --------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 
 #define QUEUE_SIZE	128
 #define BATCH		16
+#define BATCH_PAGES	4096	/* numbers that are looked at before others get their turn */
 #define CONFIG_LEN	sizeof(struct virtio_balloon_config)
 
 /*
@@ -45,6 +46,7 @@ enum {
  * @busy: there is one
  * @queue: it came from this queue
  * @at: what of it has been made into ranges: bytes of page numbers, or pieces
+ * @room: page numbers that may still be looked at
  * @owed: queues whose driver is to be told of answers
  * @other: a request of a queue that needs no owner, for a moment
  * @stats_used: the buffer for statistics
@@ -61,6 +63,7 @@ struct balloon {
 	bool busy;
 	unsigned int queue;
 	u32 at;
+	unsigned int room;
 	unsigned long owed;
 	struct lodge_vq_chain other;
 	struct lodge_vq_used stats_used;
@@ -141,14 +144,17 @@ static void collect_pages(struct balloon *b)
 
 	iov_iter_init(&iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
 	iov_iter_advance(&iter, b->at);
-	while (copy_from_iter_full(&pfn, sizeof(pfn), &iter)) {
+	for (; b->room; b->room--) {
+		if (!copy_from_iter_full(&pfn, sizeof(pfn), &iter)) {
+			b->at = chain->out_len;
+			return;
+		}
 		gpa = (u64)le32_to_cpu(pfn) << VIRTIO_BALLOON_PFN_SHIFT;
 		if (lodge_mem_iov(b->dev.mem, &near, gpa, PAGE_SIZE, true, &iov, 1) == 1 &&
 		    !put_range(&b->fd, (unsigned long)iov.iov_base, PAGE_SIZE))
 			return;
 		b->at += sizeof(pfn);
 	}
-	b->at = chain->out_len;
 }
 
 /* Free pages, as buffers that could be written to (5.5.6.7); whole pages of them */
@@ -174,7 +180,7 @@ static bool is_poisoned(struct balloon *b)
 	       memchr_inv(b->config + FIELD(poison_val), 0, sizeof(__le32));
 }
 
-/* Return: false if the owner has to do something first, who is told */
+/* Return: false if the owner has to do something first, who is told, or there is no room */
 static bool proceed(struct balloon *b)
 {
 	b->fd.nr = 0;
@@ -182,7 +188,7 @@ static bool proceed(struct balloon *b)
 		collect_pages(b);
 	else if (!is_poisoned(b))
 		collect_report(b);
-	return !b->fd.nr || !lodge_balloon_fd_offer(&b->fd);
+	return b->fd.nr ? !lodge_balloon_fd_offer(&b->fd) : b->room;
 }
 
 /* ---- queues -------------------------------------------------------------- */
@@ -214,8 +220,9 @@ static int give_one(struct balloon *b, unsigned int queue)
 		b->queue = queue;
 		b->at = 0;
 	}
+	/* a request may be 4 GiB of numbers that are no memory */
 	if (!proceed(b))
-		return 0;
+		return !b->room;
 	return finish(b) ?: 1;
 }
 
@@ -225,8 +232,9 @@ static int give(struct balloon *b, unsigned int queue)
 	bool was = b->busy;
 	int i, ret = 1;
 
+	b->room = BATCH_PAGES;
 	lodge_vq_disable_kicks(&b->dev.queue[queue].vq);
-	for (i = 0; i < BATCH && ret == 1; i++)
+	for (i = 0; i < BATCH && b->room && ret == 1; i++)
 		ret = give_one(b, queue);
 	if (was && !b->busy) {
 		lodge_virtio_wake(&b->dev, INFLATE);

@@ -16,6 +16,7 @@
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/termios.h>
@@ -31,6 +32,7 @@
 
 #define QUEUE_SIZE	64
 #define BATCH		16
+#define BATCH_BYTES	SZ_64K	/* of output, which goes byte by byte */
 #define PIECE		256
 
 /* Of a port; those of the second one come after two for control (5.3.2) */
@@ -74,6 +76,7 @@ struct port {
  * @buffer: the driver's, for input or about control, for a moment; the worker's
  * @cols: of the reader's terminal, 0 if it is not known [L]
  * @rows: likewise [L]
+ * @room: bytes of output that may still be put before others get their turn; the worker's
  * @nr_ports: how many there are in @port [I]
  * @port: by number
  *
@@ -84,6 +87,7 @@ struct console {
 	struct lodge_vq_chain buffer;
 	u16 cols;
 	u16 rows;
+	u32 room;
 	unsigned int nr_ports;
 	struct port port[];
 };
@@ -117,22 +121,26 @@ static struct port *port_of(struct console *c, unsigned int queue)
 
 /* ---- bytes --------------------------------------------------------------- */
 
-/* Return: false if the reader must read first, who then wakes the worker */
+/* Return: false if the reader must read first, who then wakes the worker, or there is no room */
 static bool put(struct port *p)
 {
 	const struct lodge_vq_chain *chain = &p->chain;
+	u32 *room = &p->console->room;
 	struct iov_iter iter;
 	u8 bytes[PIECE];
 	size_t i, n;
 
 	iov_iter_init(&iter, ITER_SOURCE, chain->iov, chain->nr_out, chain->out_len);
 	iov_iter_advance(&iter, p->at);
-	while ((n = copy_from_iter(bytes, sizeof(bytes), &iter))) {
+	for (; *room; *room -= n) {
+		n = copy_from_iter(bytes, min_t(u32, *room, sizeof(bytes)), &iter);
+		if (!n)
+			return true;
 		for (i = 0; i < n; i++, p->at++)
 			if (!lodge_console_put(&p->con, bytes[i]))
 				return false;
 	}
-	return true;
+	return false;
 }
 
 /* Return: 1 and an answer, 0 if there is nothing to do now, or negative with the queue broken */
@@ -148,8 +156,9 @@ static int put_one(struct port *p, struct lodge_vq *vq)
 		p->held = true;
 		p->at = 0;
 	}
+	/* a driver's output may be 4 GiB long */
 	if (!put(p))
-		return 0;
+		return !p->console->room;
 	p->held = false;
 	lodge_virtio_count(dev, LODGE_VIRTIO_OUT, 1);
 	lodge_virtio_count(dev, LODGE_VIRTIO_OUT_BYTES, p->at);
@@ -316,8 +325,9 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	u16 used = vq->used;
 	int i, ret = 1;
 
+	c->room = BATCH_BYTES;
 	lodge_vq_disable_kicks(vq);
-	for (i = 0; i < BATCH && ret == 1; i++)
+	for (i = 0; i < BATCH && c->room && ret == 1; i++)
 		ret = serve_one(c, queue, vq);
 	if (vq->used != used && lodge_vq_wants_interrupt(vq) == 1)
 		lodge_virtio_interrupt(dev, queue);
