@@ -3,16 +3,21 @@
  * Netlink operations on virtio devices: what they are and do; size, cable, limits; and how
  * they come and go.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/if_ether.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
+#include <linux/uidgid.h>
 #include <linux/virtio_ids.h>
 #include <net/genetlink.h>
 
 #include "alloc.h"
 #include "netlink.h"
 #include "plug.h"
+#include "virtio/add.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
 #include "virtio/limit.h"
@@ -251,13 +256,28 @@ static int check(struct genl_info *info, const struct lodge_virtio *dev)
 	return -EINVAL;
 }
 
-static int set_size(struct genl_info *info, struct lodge_virtio *dev)
+/* The file is changed with its opener's rights, who may be another user than the VM's */
+static bool may_change(struct sk_buff *skb, struct lodge_virtio *dev)
+{
+	const struct file *file = dev->ops->file(dev, 0);
+	struct lodge_caller who;
+
+	lodge_netlink_caller(skb, &who);
+	return (uid_valid(who.uid) && lodge_virtio_may_have(file)) ||
+	       netlink_ns_capable(skb, file->f_cred->user_ns, CAP_SYS_ADMIN);
+}
+
+static int set_size(struct sk_buff *skb, struct genl_info *info, struct lodge_virtio *dev)
 {
 	struct nlattr *size = info->attrs[LODGE_A_DEVICE_SIZE];
 	int err;
 
 	if (!size)
 		return info->attrs[LODGE_A_DEVICE_RESCAN] ? lodge_blk_resize(dev) : 0;
+	if (!may_change(skb, dev)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, size, "another user has opened the file");
+		return -EPERM;
+	}
 	err = lodge_blk_set_size(dev, nla_get_u64(size));
 	if (err == -EINVAL)
 		NL_SET_ERR_MSG_ATTR(info->extack, size, "the size is no multiple of 512");
@@ -298,7 +318,7 @@ int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(dev);
 	err = check(info, dev);
 	if (!err)
-		err = set_size(info, dev);
+		err = set_size(skb, info, dev);
 	if (!err) {
 		if (link)
 			lodge_net_plug(dev, nla_get_u32(link));

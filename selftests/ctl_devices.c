@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #define OK		VIRTIO_BLK_S_OK
 #define IOERR		VIRTIO_BLK_S_IOERR
 #define MANY		40
+#define USER		1000
 #define LONG		40000	/* ms: an emulated host is slow */
 
 static struct genl g;
@@ -290,6 +293,86 @@ TEST(sizes)
 	EXPECT_EQ(look(number).value[LODGE_A_DEVICE_SIZE], 3 * SECTORS * 512u);
 	vcpu_done(vcpu);
 }
+
+/* ---- root's disk in a user's VM ------------------------------------------ */
+
+static u32 told(int from)
+{
+	u32 word;
+
+	ASSERT_EQ(read(from, &word, sizeof(word)), (ssize_t)sizeof(word));
+	return word;
+}
+
+static void tell(int to, u32 word)
+{
+	ASSERT_EQ(write(to, &word, sizeof(word)), (ssize_t)sizeof(word));
+}
+
+static void user_with_vm(int root)
+{
+	u32 number;
+
+	ASSERT_OK(setresuid(USER, USER, USER));
+	vm_create(VM_PC);
+	genl_open(&g);
+	number = genl_last_vm(&g);
+	tell(root, number);
+	told(root);
+	EXPECT_EQ(set_size(number, 2 * SECTORS * 512), -EPERM);
+	EXPECT_TRUE(text_has(g.text, "another user has opened the file"));
+	EXPECT_EQ(g.bad, LODGE_A_DEVICE_SIZE);
+	EXPECT_EQ(set(number, SLOT, LODGE_A_DEVICE_RESCAN, 0, 0), 0);
+	tell(root, 0);
+	told(root);
+}
+
+static void give_disk(u32 number)
+{
+	image = memfd_create("roots", MFD_CLOEXEC);
+	ASSERT_OK(image);
+	ASSERT_EQ(ftruncate(image, SECTORS * 512), 0);
+	genl_begin(&g, LODGE_CMD_DEVICE_NEW, 0);
+	genl_put_u32(&g, LODGE_A_DEVICE_VM, number);
+	genl_put_u32(&g, LODGE_A_DEVICE_SLOT, SLOT);
+	genl_put_u32(&g, LODGE_A_DEVICE_KIND, LODGE_DEVICE_BLOCK);
+	genl_put_u32(&g, LODGE_A_DEVICE_FD, image);
+	ASSERT_EQ(genl_send(&g, NULL, NULL), 0);
+}
+
+TEST(anothers_file)
+{
+	struct stat st;
+	int s[2], status = -1;
+	u32 number;
+	pid_t pid;
+
+	ASSERT_EQ(stat("/dev/lodge", &st), 0);
+	ASSERT_EQ(chmod("/dev/lodge", 0666), 0);
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	pid = fork();
+	ASSERT_OK(pid);
+	if (!pid) {
+		close(s[0]);
+		user_with_vm(s[1]);
+		_exit(0);
+	}
+	close(s[1]);
+	number = told(s[0]);
+	ASSERT_EQ(chmod("/dev/lodge", st.st_mode & 07777), 0);
+	genl_open(&g);
+	give_disk(number);
+	tell(s[0], 0);
+	told(s[0]);
+	EXPECT_EQ(image_size(), SECTORS * 512);
+	EXPECT_EQ(set_size(number, 2 * SECTORS * 512), 0);
+	EXPECT_EQ(image_size(), 2 * SECTORS * 512);
+	tell(s[0], 0);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+/* ---- limits -------------------------------------------------------------- */
 
 static long now_ms(void)
 {

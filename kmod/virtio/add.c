@@ -291,8 +291,13 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
 	return slot;
 }
 
-/* The file may do what its opener could; who is somebody else is not given that */
-static bool may_have(const struct file *file)
+/**
+ * lodge_virtio_may_have - may the calling process do with a file what its opener could?
+ * @file: behind a device
+ *
+ * Return: whether it is the same user as the opener was.
+ */
+bool lodge_virtio_may_have(const struct file *file)
 {
 	const struct cred *opener = file->f_cred;
 
@@ -309,7 +314,7 @@ static int get_files(struct lodge_virtio *dev, struct file **files)
 		file = dev->ops->file(dev, n);
 		if (!file)
 			break;
-		if (!may_have(file))
+		if (!lodge_virtio_may_have(file))
 			goto err_put;
 		files[n] = get_file(file);
 	}

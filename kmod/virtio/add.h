@@ -44,6 +44,7 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
 		     const struct lodge_add_device *arg, struct task_struct *owner);
 int lodge_virtio_recall(struct lodge_virtio_set *set, struct lodge_add_device *arg,
 			struct file **files);
+bool lodge_virtio_may_have(const struct file *file);
 bool lodge_virtio_can_go(const struct lodge_virtio *dev);
 bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot, bool forced);
 
