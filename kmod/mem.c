@@ -146,6 +146,7 @@ int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
 	mem->gpa_limit = BIT_ULL(bits);
 	atomic_long_set(&mem->tlb_gen, 1);
 	mutex_init(&mem->slots_lock);
+	spin_lock_init(&mem->users_lock);
 	slots = lodge_alloc(struct_size(slots, slot, 0), GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return -ENOMEM;

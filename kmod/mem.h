@@ -14,6 +14,7 @@
 
 #include <linux/atomic.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 
@@ -71,6 +72,8 @@ struct lodge_mem_ops {
  * @slots_lock: serialises set_slot and get_dirty
  * @srcu: held over accesses through a slot that may sleep
  * @ops: [I]
+ * @users_lock: guards @users; spinlock, nothing is taken inside
+ * @users: who keeps the owner's address space by lodge_mem_use()
  * @vm_number: the VM's, for tracepoints; [I] once it has one
  * @gpa_limit: [I] first guest-physical address that cannot be memory
  */
@@ -84,6 +87,8 @@ struct lodge_mem {
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	const struct lodge_mem_ops *ops;
+	spinlock_t users_lock;
+	unsigned int users;
 	u32 vm_number;
 	u64 gpa_limit;
 };
@@ -104,6 +109,9 @@ int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
 		   const struct lodge_ept_caps *caps);
 u64 lodge_mem_size(struct lodge_mem *mem);
 void lodge_mem_destroy(struct lodge_mem *mem);
+bool lodge_mem_use(struct lodge_mem *mem);
+void lodge_mem_unuse(struct lodge_mem *mem);
+bool lodge_mem_owned(struct lodge_mem *mem);
 
 int lodge_mem_set_slot(struct lodge_mem *mem, const struct lodge_slot *arg);
 int lodge_mem_get_dirty(struct lodge_mem *mem, const struct lodge_dirty_log *arg);

@@ -516,3 +516,52 @@ void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa)
 		lodge_slot_mark(slot, gpa & PAGE_MASK, PAGE_SIZE);
 	srcu_read_unlock(&mem->srcu, idx);
 }
+
+/**
+ * lodge_mem_use() - keep the owner's address space, for a worker
+ * @mem: any
+ *
+ * Return: false if it has gone; else lodge_mem_unuse() ends it.
+ */
+bool lodge_mem_use(struct lodge_mem *mem)
+{
+	bool there;
+
+	spin_lock(&mem->users_lock);
+	there = mmget_not_zero(mem->mmu.mm);
+	mem->users += there;
+	spin_unlock(&mem->users_lock);
+	return there;
+}
+
+/**
+ * lodge_mem_unuse() - mirror of lodge_mem_use(); may sleep
+ * @mem: likewise
+ */
+void lodge_mem_unuse(struct lodge_mem *mem)
+{
+	spin_lock(&mem->users_lock);
+	mem->users--;
+	spin_unlock(&mem->users_lock);
+	mmput(mem->mmu.mm);
+}
+
+/**
+ * lodge_mem_owned() - is there anybody whose address space it is, beside workers?
+ * @mem: of which the caller is a user
+ *
+ * An owner that has been killed does not get further before workers have let go of his address
+ * space: it has the vCPUs' run areas mapped.
+ *
+ * Return: false if there is certainly nobody.
+ */
+bool lodge_mem_owned(struct lodge_mem *mem)
+{
+	bool owned;
+
+	/* with the lock, each user is in both numbers or in the first one alone */
+	spin_lock(&mem->users_lock);
+	owned = atomic_read(&mem->mmu.mm->mm_users) > mem->users;
+	spin_unlock(&mem->users_lock);
+	return owned;
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests as long as they can be, for which a device's worker would have to do the same thing again
- * and again: who has had enough of the VM can kill it all the same.
+ * Requests as long as they can be, for which a device's worker would have to do the same thing
+ * again and again: who has had enough of the VM can kill it all the same.
  */
 #include "killed.h"
 #include "queues.h"

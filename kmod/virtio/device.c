@@ -643,14 +643,21 @@ static bool has_work(struct lodge_virtio *dev)
 	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events);
 }
 
+/* No vCPU will run any more */
+static void give_up(struct lodge_virtio *dev)
+{
+	stop(dev);
+	settle(dev);
+	WRITE_ONCE(dev->kicked, 0);
+	WRITE_ONCE(dev->events, 0);
+}
+
 static void work(struct lodge_virtio *dev)
 {
-	if (!mmget_not_zero(dev->mm)) {
-		/* no vCPU will run any more */
-		stop(dev);
-		settle(dev);
-		WRITE_ONCE(dev->kicked, 0);
-		WRITE_ONCE(dev->events, 0);
+	bool owned = true;
+
+	if (!lodge_mem_use(dev->mem)) {
+		give_up(dev);
 		return;
 	}
 	kthread_use_mm(dev->mm);
@@ -659,9 +666,12 @@ static void work(struct lodge_virtio *dev)
 			update(dev);
 		serve(dev);
 		cond_resched();
-	} while (has_work(dev) && !kthread_should_stop());
+		owned = lodge_mem_owned(dev->mem);
+	} while (has_work(dev) && !kthread_should_stop() && owned);
 	kthread_unuse_mm(dev->mm);
-	mmput(dev->mm);
+	lodge_mem_unuse(dev->mem);
+	if (!owned)
+		give_up(dev);
 }
 
 /**
