@@ -15,18 +15,6 @@
 
 static struct genl g;
 
-/* A VM without memory; its descriptor */
-static int create(const char *name)
-{
-	struct lodge_create_vm c = { .size = sizeof(c) };
-	int fd, dev = lodge_open();
-
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	fd = ioctl(dev, LODGE_CREATE_VM, &c);
-	close(dev);
-	return fd;
-}
-
 static void act(u32 number, u32 action)
 {
 	genl_begin(&g, LODGE_CMD_VM_SET, 0);
@@ -218,8 +206,7 @@ TEST(listeners)
 	EXPECT_EQ(genl_send(&s[64], NULL, NULL), 0);
 	/* those that never read lose, and nobody waits for them */
 	for (i = 0; i < 300; i++) {
-		fd = create("busy");
-		ASSERT_OK(fd);
+		fd = vm_bare("busy");
 		close(fd);
 	}
 	if (!genl_event(&s[64], LONG, &a)) {

@@ -17,18 +17,6 @@ static struct genl g;
 
 /* ---- helpers ------------------------------------------------------------- */
 
-static int create(const char *name)
-{
-	struct lodge_create_vm c = { .size = sizeof(c) };
-	int fd, dev = lodge_open();
-
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	fd = ioctl(dev, LODGE_CREATE_VM, &c);
-	close(dev);
-	ASSERT_OK(fd);
-	return fd;
-}
-
 static void begin(u32 number)
 {
 	genl_begin(&g, LODGE_CMD_VM_SET, 0);
@@ -102,7 +90,7 @@ TEST(name)
 	int fd;
 
 	genl_open(&g);
-	fd = create("old");
+	fd = vm_bare("old");
 	number = genl_last_vm(&g);
 	genl_open(&events);
 	ASSERT_EQ(genl_join(&events, LODGE_EVENT_GROUP_LIFE), 0);
@@ -144,7 +132,7 @@ TEST(bad_names)
 	int fd, got;
 
 	genl_open(&g);
-	fd = create("good");
+	fd = vm_bare("good");
 	number = genl_last_vm(&g);
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		begin(number);
@@ -180,7 +168,7 @@ TEST(name_stays)
 	int fd;
 
 	genl_open(&g);
-	fd = create("job");
+	fd = vm_bare("job");
 	number = genl_last_vm(&g);
 	EXPECT_EQ(name_it(number, "task", 5), 0);
 	EXPECT_EQ(set(number, LODGE_A_VM_CPU_LIMIT, 30), 0);
@@ -189,7 +177,7 @@ TEST(name_stays)
 	EXPECT_TRUE(is_called(number, "task"));
 	EXPECT_EQ(look(number).state, (u32)LODGE_STATE_ENDED);
 	EXPECT_EQ(name_it(number, "late", 5), -ESRCH);
-	fd = create("job");
+	fd = vm_bare("job");
 	EXPECT_TRUE(is_called(number, "task"));
 	EXPECT_EQ(look(number).state, (u32)LODGE_STATE_CREATED);
 	EXPECT_EQ(look(number).limit, 30u);

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "killed.h"
 #include "mmiodev.h"
 
 #define NUMBER		3	/* of the device */
@@ -54,12 +55,7 @@ static void writes_and_resets(void)
 	mmio_accept(0, 0);
 	mmio_accept(1, VERSION_1);
 	mmio_put(VIRTIO_MMIO_STATUS, 0xb);
-	mmio_put(VIRTIO_MMIO_QUEUE_SEL, 0);
-	mmio_put(VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
-	mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC);
-	mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL);
-	mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, USED);
-	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+	mmio_queue(0, QUEUE_SIZE, DESC, AVAIL, USED);
 	mmio_put(VIRTIO_MMIO_STATUS, 0xf);
 	write32(HEADER, VIRTIO_BLK_T_OUT);
 	write32(HEADER + 8, PAGE / 512);
@@ -129,17 +125,6 @@ static void be_the_owner(void *mem, int image, int tell)
 }
 
 /* ---- who kills it -------------------------------------------------------- */
-
-static unsigned int users(void)
-{
-	FILE *f = fopen("/sys/module/lodge/refcnt", "r");
-	unsigned int n = 0;
-
-	ASSERT_TRUE(f);
-	ASSERT_EQ(fscanf(f, "%u", &n), 1);
-	fclose(f);
-	return n;
-}
 
 /* Does one of its threads wait in this function of the kernel's?  -1: that cannot be seen */
 static int waits_in(pid_t pid, const char *function)
@@ -220,7 +205,7 @@ static void check_memory(const u8 *mem)
 TEST(killed_in_a_reset)
 {
 	u8 *mem = vm_shared_memory(VM_MEMORY), *was = malloc(VM_MEMORY);
-	unsigned int i, before = users();
+	unsigned int i, before = module_users();
 	int told[2], image = make_image(), sleeps = 0;
 	char byte = 0;
 	pid_t pid;
@@ -242,9 +227,9 @@ TEST(killed_in_a_reset)
 	EXPECT_NE(sleeps, 0);
 	ASSERT_OK(kill(pid, SIGKILL));
 	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
-	for (i = 0; i < 300 && users() != before; i++)
+	for (i = 0; i < 300 && module_users() != before; i++)
 		sleep_ms(100);
-	EXPECT_EQ(users(), before);
+	EXPECT_EQ(module_users(), before);
 	/* the reset was not over */
 	EXPECT_EQ(*(u64 *)(mem + (u64)&stage), 2ull);
 	memcpy(was, mem, VM_MEMORY);

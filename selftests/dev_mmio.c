@@ -85,12 +85,7 @@ static void clear_queue(void)
 static void set_up_queue(void)
 {
 	clear_queue();
-	mmio_put(VIRTIO_MMIO_QUEUE_SEL, 0);
-	mmio_put(VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
-	mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC + up);
-	mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL + up);
-	mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, USED + up);
-	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+	mmio_queue(0, QUEUE_SIZE, DESC + up, AVAIL + up, USED + up);
 	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_QUEUE_READY), 1);
 }
 

@@ -39,14 +39,8 @@ static void begin(void)
 	mmio_accept(1, VERSION_1);
 	mmio_put(VIRTIO_MMIO_STATUS, 0xb);
 	GUEST_ASSERT_EQ(mmio_get(VIRTIO_MMIO_STATUS), 0xb);
-	for (i = 0; i < NR_QUEUES; i++) {
-		mmio_put(VIRTIO_MMIO_QUEUE_SEL, i);
-		mmio_put(VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
-		mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC(i));
-		mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL(i));
-		mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, USED(i));
-		mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
-	}
+	for (i = 0; i < NR_QUEUES; i++)
+		mmio_queue(i, QUEUE_SIZE, DESC(i), AVAIL(i), USED(i));
 	mmio_put(VIRTIO_MMIO_STATUS, 0xf);
 }
 

@@ -141,15 +141,10 @@ static void scribble_register(void)
 
 static void set_up_queue(u32 queue, u16 size)
 {
-	mmio_put(VIRTIO_MMIO_QUEUE_SEL, queue);
-	mmio_put(VIRTIO_MMIO_QUEUE_NUM, rnd() % 64 ? size : rnd());
-	mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW,
-		     rnd() % 64 ? ring(queue) : some_address() & ~15ull);
-	mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW,
-		     rnd() % 64 ? avail_of(queue) : some_address() & ~3ull);
-	mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW,
-		     rnd() % 64 ? used_of(queue) : some_address() & ~3ull);
-	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+	mmio_queue(queue, rnd() % 64 ? size : rnd(),
+		   rnd() % 64 ? ring(queue) : some_address() & ~15ull,
+		   rnd() % 64 ? avail_of(queue) : some_address() & ~3ull,
+		   rnd() % 64 ? used_of(queue) : some_address() & ~3ull);
 }
 
 static void reset(void)

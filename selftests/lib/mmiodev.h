@@ -45,4 +45,14 @@ static inline void mmio_address(u32 low, u64 v)
 	mmio_put(low + 4, v >> 32);
 }
 
+static inline void mmio_queue(u32 queue, u32 size, u64 desc, u64 avail, u64 used)
+{
+	mmio_put(VIRTIO_MMIO_QUEUE_SEL, queue);
+	mmio_put(VIRTIO_MMIO_QUEUE_NUM, size);
+	mmio_address(VIRTIO_MMIO_QUEUE_DESC_LOW, desc);
+	mmio_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, avail);
+	mmio_address(VIRTIO_MMIO_QUEUE_USED_LOW, used);
+	mmio_put(VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
 #endif /* LODGE_SELFTESTS_MMIODEV_H */

@@ -110,6 +110,24 @@ static void build_idt(struct vm *vm)
 u32 vm_tsc_khz;
 
 /**
+ * vm_bare - create a VM without memory
+ * @name: its name
+ *
+ * Return: its descriptor.
+ */
+int vm_bare(const char *name)
+{
+	struct lodge_create_vm create = { .size = sizeof(create) };
+	int fd, dev = lodge_open();
+
+	snprintf(create.name, sizeof(create.name), "%s", name);
+	fd = ioctl(dev, LODGE_CREATE_VM, &create);
+	ASSERT_OK(fd);
+	close(dev);
+	return fd;
+}
+
+/**
  * vm_create_on - create a VM with given memory
  * @flags: LODGE_VM_*
  * @mem: memory for guest-physical 0 on

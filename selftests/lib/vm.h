@@ -84,6 +84,7 @@ struct vcpu {
 int lodge_open(void);
 void lodge_info(struct lodge_info *info);
 extern u32 vm_tsc_khz;	/* of VMs that are created, 0 for the host's */
+int vm_bare(const char *name);
 struct vm *vm_create(u32 flags);
 struct vm *vm_create_on(u32 flags, void *mem, size_t size);
 void *vm_shared_memory(size_t size);
