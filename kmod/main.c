@@ -7,6 +7,7 @@
 #include "chardev.h"
 #include "main.h"
 #include "netlink.h"
+#include "plug.h"
 #include "vmx/caps.h"
 #include "vmx/cpu.h"
 #include "vmx/spec.h"
@@ -63,11 +64,16 @@ static int __init lodge_init(void)
 	err = lodge_netlink_init();
 	if (err)
 		goto err_vmcs;
-	err = lodge_chardev_init();
+	err = lodge_plug_begin();
 	if (err)
 		goto err_netlink;
+	err = lodge_chardev_init();
+	if (err)
+		goto err_plug;
 	return 0;
 
+err_plug:
+	lodge_plug_end();
 err_netlink:
 	lodge_netlink_exit();
 err_vmcs:
@@ -80,6 +86,7 @@ err_cpu:
 static void __exit lodge_exit(void)
 {
 	lodge_chardev_exit();
+	lodge_plug_end();
 	lodge_netlink_exit();
 	vmx_vmcs_exit();
 	vmx_cpu_exit();

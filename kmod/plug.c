@@ -3,7 +3,8 @@
  * Devices that come and go while the VM runs.
  *
  * A device goes when the guest ejects it, or by force; a work item removes it, for the
- * guest's write to the eject register may be made in a VMX window.
+ * guest's write to the eject register may be made in a VMX window.  That has a reference on the
+ * VM: files whose end it waits for may have all others.
  *
  * By force means that it answers no more, the guest is told to eject it, and has a while to do
  * so: drivers wait for ever for a request or a reset that is not answered.
@@ -11,6 +12,7 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/file.h>
+#include <linux/init.h>
 #include <linux/rwsem.h>
 #include <linux/sched/task.h>
 #include <linux/virtio_config.h>
@@ -24,6 +26,9 @@
 #include "vm.h"
 
 #define GRACE	(5 * HZ)	/* for a guest to eject what goes by force */
+
+/* Of its own: the module has no end before the last of it */
+static struct workqueue_struct *removals;
 
 static bool has_bus(const struct lodge_vm *vm)
 {
@@ -57,6 +62,7 @@ static void removal(struct work_struct *work)
 		for_each_set_bit(slot, &slots, LODGE_PCI_SLOTS)
 			remove_one(vm, slot);
 	} while (slots);
+	lodge_vm_put(vm);
 }
 
 /* What the guest has had its time for; a paused one has it when it goes on */
@@ -77,7 +83,28 @@ static void ejected(void *owner)
 {
 	struct lodge_vm *vm = owner;
 
-	schedule_work(&vm->removal);
+	/* of a VM that ends all devices go */
+	if (lodge_vm_get_live(vm) && !queue_work(removals, &vm->removal))
+		lodge_vm_put(vm);
+}
+
+/**
+ * lodge_plug_begin - before there is a VM
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init lodge_plug_begin(void)
+{
+	removals = alloc_workqueue("lodge-plug", WQ_UNBOUND, 0);
+	return removals ? 0 : -ENOMEM;
+}
+
+/**
+ * lodge_plug_end - mirror of lodge_plug_begin(); VMs that are not gone yet go
+ */
+void lodge_plug_end(void)
+{
+	destroy_workqueue(removals);
 }
 
 /**
@@ -103,7 +130,6 @@ void lodge_plug_stop(struct lodge_vm *vm)
 	if (!has_bus(vm))
 		return;
 	cancel_delayed_work_sync(&vm->overdue);
-	cancel_work_sync(&vm->removal);
 }
 
 /**

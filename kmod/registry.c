@@ -481,7 +481,7 @@ void lodge_registry_look(struct lodge_record *record, struct lodge_record_view *
 /* With the lock: the VM cannot be freed under it, but may be on its way out */
 static struct lodge_vm *get_vm(struct lodge_record *r)
 {
-	return r->vm && kref_get_unless_zero(&r->vm->ref) ? r->vm : NULL;
+	return r->vm && lodge_vm_get_live(r->vm) ? r->vm : NULL;
 }
 
 /**

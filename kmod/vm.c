@@ -217,6 +217,17 @@ void lodge_vm_get(struct lodge_vm *vm)
 }
 
 /**
+ * lodge_vm_get_live - take a reference if there is one
+ * @vm: that is not freed meanwhile
+ *
+ * Return: false if the last one has been given back.
+ */
+bool lodge_vm_get_live(struct lodge_vm *vm)
+{
+	return kref_get_unless_zero(&vm->ref);
+}
+
+/**
  * lodge_vm_put - give a reference back
  * @vm: gone with the last one; may sleep
  */

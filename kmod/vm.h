@@ -74,6 +74,7 @@ struct lodge_vm {
 bool lodge_vm_name_valid(const char *name);
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
+bool lodge_vm_get_live(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
 int lodge_vm_vsock(struct lodge_vm *vm, const struct lodge_vsock *arg, void (*put)(void *vm));
