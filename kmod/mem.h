@@ -129,6 +129,7 @@ int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 		  bool write, struct iovec *iov, unsigned int max);
 int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only);
+bool lodge_mem_logs(struct lodge_mem *mem);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
 

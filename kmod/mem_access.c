@@ -470,6 +470,21 @@ bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, b
 }
 
 /**
+ * lodge_mem_logs() - is what is written to guest memory to be logged?
+ * @mem: any
+ *
+ * To be asked after the write.  Does not sleep.
+ *
+ * Return: false if lodge_mem_log() would do nothing for what was written before.
+ */
+bool lodge_mem_logs(struct lodge_mem *mem)
+{
+	/* a log that is not seen here begins with what was written */
+	smp_mb();
+	return READ_ONCE(mem->logging);
+}
+
+/**
  * lodge_mem_log() - log guest memory as written to
  * @mem: any
  * @gpa: guest-physical address
@@ -483,9 +498,7 @@ void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len)
 	size_t n;
 	int idx;
 
-	/* after the write: a log that is not seen here begins with what was written */
-	smp_mb();
-	if (!READ_ONCE(mem->logging))
+	if (!lodge_mem_logs(mem))
 		return;
 	idx = srcu_read_lock(&mem->srcu);
 	for (; len; gpa += n, len -= n) {

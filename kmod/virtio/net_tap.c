@@ -33,11 +33,15 @@
 /* Return: 0, or -EMSGSIZE if the chain has too many pieces beside what there is. */
 static int keep(struct lodge_net_buffers *b, const struct lodge_vq_chain *chain)
 {
+	unsigned int i;
+
 	if (b->nr_iov + chain->nr_in > LODGE_NET_IOV)
 		return -EMSGSIZE;
-	memcpy(&b->iov[b->nr_iov], chain->iov, chain->nr_in * sizeof(chain->iov[0]));
-	memcpy(&b->gpa[b->nr_iov], chain->gpa, chain->nr_in * sizeof(chain->gpa[0]));
-	b->nr_iov += chain->nr_in;
+	/* one piece, mostly */
+	for (i = 0; i < chain->nr_in; i++) {
+		b->iov[b->nr_iov] = chain->iov[i];
+		b->gpa[b->nr_iov++] = chain->gpa[i];
+	}
 	b->head[b->nr] = (struct lodge_vq_used){ .id = chain->id, .slots = chain->slots };
 	b->size[b->nr++] = chain->in_len;
 	b->len += chain->in_len;
@@ -77,6 +81,12 @@ static void forget(struct lodge_net_buffers *b, unsigned int nr)
 	unsigned int i, pieces = 0;
 	u64 len = 0, seen = 0;
 
+	if (nr == b->nr) {
+		b->nr = 0;
+		b->nr_iov = 0;
+		b->len = 0;
+		return;
+	}
 	for (i = 0; i < nr; i++)
 		len += b->size[i];
 	while (seen < len)
@@ -95,6 +105,8 @@ static void log_written(struct lodge_vq *vq, const struct lodge_net_buffers *b, 
 	unsigned int i;
 	size_t n;
 
+	if (!lodge_mem_logs(vq->mem))
+		return;
 	for (i = 0; len; i++, len -= n) {
 		n = min_t(size_t, len, b->iov[i].iov_len);
 		lodge_mem_log(vq->mem, b->gpa[i], n);
