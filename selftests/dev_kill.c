@@ -65,8 +65,7 @@ static void writes_and_resets(void)
 	describe(2, STATUS, 1, VRING_DESC_F_WRITE);
 	write16(AVAIL + 2, 1);
 	mmio_put(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-	stage = 1;
-	while (stage == 1)
+	while (!stage)
 		cpu_relax();
 	mmio_put(VIRTIO_MMIO_STATUS, 0);
 	stage = 3;
