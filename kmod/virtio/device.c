@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtio device without its transport: status, features, queues, and the worker.
- *
- * The worker does not keep the owner's address space alive while it sleeps: that has
- * the vCPUs' run areas mapped, hence holds their files, hence the VM, hence us.
+ * A virtio device without its transport: status, features, queues.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
-#include <linux/cgroup.h>
-#include <linux/completion.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
-#include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
-#include <linux/sched/mm.h>
 #include <linux/string.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -25,6 +18,7 @@
 #include "../mem.h"
 #include "../trace.h"
 #include "device.h"
+#include "worker.h"
 
 #define RING_FEATURES	(BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | BIT_ULL(VIRTIO_F_RING_PACKED) | \
@@ -33,15 +27,6 @@
 #define STATUS_KEPT	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | \
 			 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
 			 VIRTIO_CONFIG_S_FAILED)
-
-/* lodge_virtio.events */
-#define EVENT_UPDATE	0	/* status or queues are not what the worker has made of them */
-
-static void ask_update(struct lodge_virtio *dev)
-{
-	set_bit(EVENT_UPDATE, &dev->events);
-	wake_up_process(dev->worker);
-}
 
 /* ---- registers ----------------------------------------------------------- */
 
@@ -119,7 +104,7 @@ void lodge_virtio_set_status(struct lodge_virtio *dev, u8 status)
 	}
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (update)
-		ask_update(dev);
+		lodge_worker_update(dev);
 }
 
 /**
@@ -270,7 +255,7 @@ bool lodge_virtio_enable_queue(struct lodge_virtio *dev, unsigned int queue)
 	}
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (taken && live)
-		ask_update(dev);
+		lodge_worker_update(dev);
 	return taken;
 }
 
@@ -297,7 +282,7 @@ void lodge_virtio_reset_queue(struct lodge_virtio *dev, unsigned int queue)
 	}
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (update)
-		ask_update(dev);
+		lodge_worker_update(dev);
 }
 
 /**
@@ -324,7 +309,7 @@ void lodge_virtio_disable_queue(struct lodge_virtio *dev, unsigned int queue)
 	}
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
 	if (update)
-		ask_update(dev);
+		lodge_worker_update(dev);
 }
 
 static bool is_settled(struct lodge_virtio *dev)
@@ -366,7 +351,7 @@ void lodge_virtio_hold(struct lodge_virtio *dev, bool held)
 	raw_spin_lock_irqsave(&dev->lock, flags);
 	dev->held = held;
 	raw_spin_unlock_irqrestore(&dev->lock, flags);
-	ask_update(dev);
+	lodge_worker_update(dev);
 }
 
 static bool is_idle(struct lodge_virtio *dev)
@@ -393,20 +378,6 @@ long lodge_virtio_wait_idle(struct lodge_virtio *dev, unsigned int ms)
 	long left = wait_event_killable_timeout(dev->settled, is_idle(dev), msecs_to_jiffies(ms));
 
 	return left > 0 ? 0 : left ?: -ETIMEDOUT;
-}
-
-/**
- * lodge_virtio_wake - have the worker look at a queue
- * @dev: the device
- * @queue: number, below lodge_virtio.nr_queues
- *
- * Any context but NMI.
- */
-void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
-{
-	/* a bit that is set still will be seen; pairs with test_and_clear_bit() in serve() */
-	if (!test_and_set_bit(queue, &dev->kicked))
-		wake_up_process(dev->worker);
 }
 
 /**
@@ -528,9 +499,13 @@ void lodge_virtio_look_file(struct lodge_virtio_view *view, struct file *file)
 		memmove(view->name, path, strlen(path) + 1);
 }
 
-/* ---- worker -------------------------------------------------------------- */
+/* ---- for the worker ------------------------------------------------------ */
 
-static void stop(struct lodge_virtio *dev)
+/**
+ * lodge_virtio_stop - touch no queue any more
+ * @dev: the device; the worker calls
+ */
+void lodge_virtio_stop(struct lodge_virtio *dev)
 {
 	if (dev->started && dev->ops->stop)
 		dev->ops->stop(dev);
@@ -610,122 +585,34 @@ static int start(struct lodge_virtio *dev)
 	return err;
 }
 
-static void update(struct lodge_virtio *dev)
+/**
+ * lodge_virtio_update - make of the device what the registers say
+ * @dev: the device; the worker calls, with the owner's mm
+ */
+void lodge_virtio_update(struct lodge_virtio *dev)
 {
 	if (dev->started && !has_changed(dev))
 		return;
-	stop(dev);
+	lodge_virtio_stop(dev);
 	if (!settle(dev) || !start(dev))
 		return;
-	stop(dev);
+	lodge_virtio_stop(dev);
 	lodge_virtio_needs_reset(dev);
 }
 
-/* Return: true if there is more to do */
-static bool serve(struct lodge_virtio *dev)
+/**
+ * lodge_virtio_give_up - no vCPU will run any more
+ * @dev: the device; the worker calls, without the owner's memory
+ */
+void lodge_virtio_give_up(struct lodge_virtio *dev)
 {
-	unsigned int i;
-	bool more = false;
-
-	for (i = 0; i < dev->nr_queues; i++) {
-		if (!test_and_clear_bit(i, &dev->kicked))
-			continue;
-		if (!dev->started || !dev->queue[i].running || !dev->ops->kick(dev, i))
-			continue;
-		set_bit(i, &dev->kicked);
-		more = true;
-	}
-	return more;
-}
-
-static bool has_work(struct lodge_virtio *dev)
-{
-	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events);
-}
-
-/* No vCPU will run any more */
-static void give_up(struct lodge_virtio *dev)
-{
-	stop(dev);
+	lodge_virtio_stop(dev);
 	settle(dev);
 	WRITE_ONCE(dev->kicked, 0);
 	WRITE_ONCE(dev->events, 0);
 }
 
-static void work(struct lodge_virtio *dev)
-{
-	bool owned = true;
-
-	if (!lodge_mem_use(dev->mem)) {
-		give_up(dev);
-		return;
-	}
-	kthread_use_mm(dev->mm);
-	do {
-		if (test_and_clear_bit(EVENT_UPDATE, &dev->events))
-			update(dev);
-		serve(dev);
-		cond_resched();
-		owned = lodge_mem_owned(dev->mem);
-	} while (has_work(dev) && !kthread_should_stop() && owned);
-	kthread_unuse_mm(dev->mm);
-	lodge_mem_unuse(dev->mem);
-	if (!owned)
-		give_up(dev);
-}
-
-/**
- * struct start_up - what a worker is told by the one who makes it
- * @dev: its device
- * @owner: who makes it
- * @err: from the worker: whether it could begin
- * @done: @err is there, and this structure is not used any more
- */
-struct start_up {
-	struct lodge_virtio *dev;
-	struct task_struct *owner;
-	int err;
-	struct completion done;
-};
-
-static int worker(void *opaque)
-{
-	struct start_up *s = opaque;
-	struct lodge_virtio *dev = s->dev;
-
-	/* those of version 1; those of version 2 take no kernel threads */
-	s->err = cgroup_attach_task_all(s->owner, current);
-	complete(&s->done);
-	while (!kthread_should_stop()) {
-		set_current_state(TASK_IDLE);
-		if (!has_work(dev) && !kthread_should_stop()) {
-			schedule();
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		work(dev);
-	}
-	__set_current_state(TASK_RUNNING);
-	stop(dev);
-	return 0;
-}
-
-static int start_worker(struct lodge_virtio *dev, const char *name)
-{
-	struct start_up s = { .dev = dev, .owner = current };
-	struct task_struct *task = kthread_create(worker, &s, "%s", name);
-
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	init_completion(&s.done);
-	set_user_nice(task, task_nice(current));
-	dev->worker = task;
-	wake_up_process(task);
-	wait_for_completion(&s.done);
-	if (s.err)
-		kthread_stop(task);
-	return s.err;
-}
+/* ---- life ---------------------------------------------------------------- */
 
 /**
  * lodge_virtio_init - a device, reset, with its worker
@@ -744,7 +631,6 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
 		      struct lodge_mem *mem, unsigned int nr_queues, u16 size, const char *name)
 {
 	unsigned int i;
-	int err;
 
 	raw_spin_lock_init(&dev->lock);
 	init_waitqueue_head(&dev->settled);
@@ -755,12 +641,7 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
 	for (i = 0; i < nr_queues; i++)
 		dev->queue[i].max = size;
 	reset_registers(dev);
-	dev->mm = mem->mmu.mm;
-	mmgrab(dev->mm);
-	err = start_worker(dev, name);
-	if (err)
-		mmdrop(dev->mm);
-	return err;
+	return lodge_worker_start(dev, name);
 }
 
 /**
@@ -769,7 +650,6 @@ int lodge_virtio_init(struct lodge_virtio *dev, const struct lodge_virtio_ops *o
  */
 void lodge_virtio_destroy(struct lodge_virtio *dev)
 {
-	kthread_stop(dev->worker);
-	mmdrop(dev->mm);
+	lodge_worker_stop(dev);
 	dev->ops->destroy(dev);
 }

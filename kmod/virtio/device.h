@@ -219,6 +219,11 @@ void lodge_virtio_config_changed(struct lodge_virtio *dev);
 void lodge_virtio_needs_reset(struct lodge_virtio *dev);
 void lodge_virtio_copy_config(void *buf, u32 len, const void *config, u32 config_len, u32 offset);
 
+/* for the worker */
+void lodge_virtio_update(struct lodge_virtio *dev);
+void lodge_virtio_stop(struct lodge_virtio *dev);
+void lodge_virtio_give_up(struct lodge_virtio *dev);
+
 /* for those who look on */
 void lodge_virtio_look_file(struct lodge_virtio_view *view, struct file *file);
 void lodge_virtio_look(struct lodge_virtio *dev, struct lodge_virtio_view *view);

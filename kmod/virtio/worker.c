@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The thread that serves a virtio device: woken, with the owner's memory, and gone.
+ *
+ * It does not keep the owner's address space alive while it sleeps: that has the vCPUs' run
+ * areas mapped, hence holds their files, hence the VM, hence us.
+ */
+#include <linux/bitops.h>
+#include <linux/cgroup.h>
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+
+#include "../mem.h"
+#include "device.h"
+#include "worker.h"
+
+/* lodge_virtio.events */
+#define EVENT_UPDATE	0	/* status or queues are not what the worker has made of them */
+
+/**
+ * lodge_worker_update - the registers have changed
+ * @dev: the device; any context but NMI
+ */
+void lodge_worker_update(struct lodge_virtio *dev)
+{
+	set_bit(EVENT_UPDATE, &dev->events);
+	wake_up_process(dev->worker);
+}
+
+/**
+ * lodge_virtio_wake - have the worker look at a queue
+ * @dev: the device
+ * @queue: number, below lodge_virtio.nr_queues
+ *
+ * Any context but NMI.
+ */
+void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
+{
+	/* a bit that is set still will be seen; pairs with test_and_clear_bit() in serve() */
+	if (!test_and_set_bit(queue, &dev->kicked))
+		wake_up_process(dev->worker);
+}
+
+/* ---- work ---------------------------------------------------------------- */
+
+static void serve(struct lodge_virtio *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		if (!test_and_clear_bit(i, &dev->kicked))
+			continue;
+		if (dev->started && dev->queue[i].running && dev->ops->kick(dev, i))
+			set_bit(i, &dev->kicked);
+	}
+}
+
+static bool has_work(struct lodge_virtio *dev)
+{
+	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events);
+}
+
+static void work(struct lodge_virtio *dev)
+{
+	bool owned = true;
+
+	if (!lodge_mem_use(dev->mem)) {
+		lodge_virtio_give_up(dev);
+		return;
+	}
+	kthread_use_mm(dev->mm);
+	do {
+		if (test_and_clear_bit(EVENT_UPDATE, &dev->events))
+			lodge_virtio_update(dev);
+		serve(dev);
+		cond_resched();
+		owned = lodge_mem_owned(dev->mem);
+	} while (has_work(dev) && !kthread_should_stop() && owned);
+	kthread_unuse_mm(dev->mm);
+	lodge_mem_unuse(dev->mem);
+	if (!owned)
+		lodge_virtio_give_up(dev);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+/**
+ * struct start_up - what a worker is told by the one who makes it
+ * @dev: its device
+ * @owner: who makes it
+ * @err: from the worker: whether it could begin
+ * @done: @err is there, and this structure is not used any more
+ */
+struct start_up {
+	struct lodge_virtio *dev;
+	struct task_struct *owner;
+	int err;
+	struct completion done;
+};
+
+static int run(void *opaque)
+{
+	struct start_up *s = opaque;
+	struct lodge_virtio *dev = s->dev;
+
+	/* those of version 1; those of version 2 take no kernel threads */
+	s->err = cgroup_attach_task_all(s->owner, current);
+	complete(&s->done);
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (!has_work(dev) && !kthread_should_stop()) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		work(dev);
+	}
+	__set_current_state(TASK_RUNNING);
+	lodge_virtio_stop(dev);
+	return 0;
+}
+
+/**
+ * lodge_worker_start - have a thread serve a device
+ * @dev: complete, but for its transport
+ * @name: of the thread
+ *
+ * It is of the calling thread's control groups, and as nice.
+ *
+ * Return: 0, -ENOMEM, -EINTR, or what cgroup_attach_task_all() returned.
+ */
+int lodge_worker_start(struct lodge_virtio *dev, const char *name)
+{
+	struct start_up s = { .dev = dev, .owner = current };
+	struct task_struct *task = kthread_create(run, &s, "%s", name);
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	init_completion(&s.done);
+	set_user_nice(task, task_nice(current));
+	dev->worker = task;
+	dev->mm = dev->mem->mmu.mm;
+	mmgrab(dev->mm);
+	wake_up_process(task);
+	wait_for_completion(&s.done);
+	if (s.err)
+		lodge_worker_stop(dev);
+	return s.err;
+}
+
+/**
+ * lodge_worker_stop - mirror of lodge_worker_start(); may sleep
+ * @dev: the device, stopped after this
+ */
+void lodge_worker_stop(struct lodge_virtio *dev)
+{
+	kthread_stop(dev->worker);
+	mmdrop(dev->mm);
+}

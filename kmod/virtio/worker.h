@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * worker.h - the thread that serves a virtio device
+ */
+#ifndef LODGE_VIRTIO_WORKER_H
+#define LODGE_VIRTIO_WORKER_H
+
+struct lodge_virtio;
+
+int lodge_worker_start(struct lodge_virtio *dev, const char *name);
+void lodge_worker_stop(struct lodge_virtio *dev);
+void lodge_worker_update(struct lodge_virtio *dev);
+
+#endif /* LODGE_VIRTIO_WORKER_H */
