@@ -21,7 +21,7 @@
 #include "vmx/vmx.h"
 #include "x86/pv.h"
 
-#define PATIENCE_MS	10000	/* with an owner who is to stop vhost-vsock */
+#define PATIENCE_MS	5000	/* with an owner who is to stop vhost-vsock */
 
 static void tell_vcpus(struct lodge_vm *vm)
 {
@@ -84,15 +84,15 @@ static int hold(struct lodge_vm *vm)
  * When this returns no vCPU is in the guest, and the host's vhost-vsock does not touch its
  * memory.  The guest's time goes on.
  *
- * Return: 0, -EALREADY if it is paused, -ETIMEDOUT if the owner does not stop vhost-vsock,
- * -EINTR or -ERESTARTSYS if the caller is killed.
+ * Return: 0, -EALREADY if it is paused, -EBUSY if somebody else is about to pause it,
+ * -ETIMEDOUT if the owner does not stop vhost-vsock, -ERESTARTSYS if the caller is killed.
  */
 int lodge_control_pause(struct lodge_vm *vm)
 {
 	int err;
 
-	if (mutex_lock_killable(&vm->pause_lock))
-		return -EINTR;
+	if (!mutex_trylock(&vm->pause_lock))
+		return -EBUSY;
 	err = hold(vm);
 	if (!err)
 		lodge_registry_tell(vm, LODGE_VM_EVENT_PAUSED);
@@ -104,14 +104,14 @@ int lodge_control_pause(struct lodge_vm *vm)
  * lodge_control_resume - undo lodge_control_pause()
  * @vm: with a reference; no lock is held
  *
- * Return: 0, -EALREADY if it is not paused, -EINTR if the caller is killed.
+ * Return: 0, -EALREADY if it is not paused, -EBUSY if somebody is about to pause it.
  */
 int lodge_control_resume(struct lodge_vm *vm)
 {
 	int err = -EALREADY;
 
-	if (mutex_lock_killable(&vm->pause_lock))
-		return -EINTR;
+	if (!mutex_trylock(&vm->pause_lock))
+		return -EBUSY;
 	if (lodge_control_paused(vm)) {
 		let_go(vm);
 		lodge_registry_tell(vm, LODGE_VM_EVENT_RESUMED);

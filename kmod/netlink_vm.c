@@ -94,11 +94,15 @@ static int act(struct lodge_vm *vm, u32 action, struct netlink_ext_ack *extack)
 			NL_SET_ERR_MSG(extack, "the VM is paused already");
 		else if (err == -ETIMEDOUT)
 			NL_SET_ERR_MSG(extack, "the VM's process does not stop vhost-vsock");
+		else if (err == -EBUSY)
+			NL_SET_ERR_MSG(extack, "another request pauses the VM, or has it go on");
 		break;
 	case LODGE_ACTION_RESUME:
 		err = lodge_control_resume(vm);
 		if (err == -EALREADY)
 			NL_SET_ERR_MSG(extack, "the VM is not paused");
+		else if (err == -EBUSY)
+			NL_SET_ERR_MSG(extack, "another request pauses the VM, or has it go on");
 		break;
 	case LODGE_ACTION_STOP:
 		return stop(vm, extack);

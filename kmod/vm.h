@@ -37,7 +37,7 @@
  * @exit_code: written to the debug exit port, by vCPUs
  * @record: what others see of the VM, which lives as long at least [I]
  * @control: what others want of the VM, bits by enum lodge_control [a]
- * @pause_lock: held by who pauses the VM or has it go on
+ * @pause_lock: held by who pauses the VM or has it go on; others do not wait for it
  * @quota: processor time that the vCPUs may have
  * @vcpu_ids: a bit for each vCPU there ever was [L]
  * @lock: guards the growth of @vcpus, and of the devices, and the tables of ioeventfds
