@@ -3,9 +3,8 @@
  * A console: two rings of bytes, and the descriptor at which user space reads the
  * one and writes the other.
  *
- * The reader copies from and to the rings without the raw lock, for user memory
- * may fault.  It can: a device only appends to the part of @out that is free while
- * the console is open, and only takes from the part of @in that is filled.  What
+ * The reader copies from @out without the raw lock, for user memory may fault.  It can: a
+ * device only appends to the part of @out that is free while the console is open.  What
  * one end frees the other sees under the lock.
  */
 #include <linux/anon_inodes.h>
@@ -200,16 +199,23 @@ static u32 out_used(struct lodge_console *con)
 	return used;
 }
 
-/* What is ungot may take the room that is kept free for it */
+/* With @lock; what is ungot may take the room that is kept free for it */
+static u32 room_locked(const struct lodge_console *con)
+{
+	u32 used = con->in_head - con->in_tail;
+
+	return used < IN_ROOM ? IN_ROOM - used : 0;
+}
+
 static u32 in_room(struct lodge_console *con)
 {
 	unsigned long flags;
-	u32 used;
+	u32 room;
 
 	raw_spin_lock_irqsave(&con->lock, flags);
-	used = con->in_head - con->in_tail;
+	room = room_locked(con);
 	raw_spin_unlock_irqrestore(&con->lock, flags);
-	return used < IN_ROOM ? IN_ROOM - used : 0;
+	return room;
 }
 
 /* The device goes on when half is free, so that it does not come for every byte */
@@ -243,49 +249,31 @@ static ssize_t take(struct lodge_console *con, char __user *buf, size_t len)
 	return n;
 }
 
-/* With @write_lock, so that nobody else moves the head */
-static ssize_t give(struct lodge_console *con, const char __user *buf, size_t len)
+/* With @lock: as much as there is room for */
+static u32 append(struct lodge_console *con, const u8 *data, u32 len)
 {
-	u32 n = min_t(size_t, len, in_room(con));
-	u32 head = con->in_head % IN_SIZE;
-	u32 first = min_t(u32, n, IN_SIZE - head);
-	unsigned long flags;
+	u32 i, n = min(len, room_locked(con));
 
-	if (copy_from_user(con->in + head, buf, first) ||
-	    copy_from_user(con->in, buf + first, n - first))
-		return -EFAULT;
-	if (!n)
-		return 0;
-	raw_spin_lock_irqsave(&con->lock, flags);
+	for (i = 0; i < n; i++)
+		con->in[(con->in_head + i) % IN_SIZE] = data[i];
 	WRITE_ONCE(con->in_head, con->in_head + n);
-	raw_spin_unlock_irqrestore(&con->lock, flags);
-	con->changed(con->dev);
 	return n;
 }
 
-/* With @write_lock; the bytes after a break are all of it or nothing */
-static int append(struct lodge_console *con, const u8 *data, u32 len, bool with_break)
+/* By way of @piece: others, who are not to wait for this one's memory, may take the room first */
+static ssize_t give(struct lodge_console *con, u8 *piece, const char __user *buf, size_t len)
 {
-	u32 i, n = min(len, in_room(con));
+	u32 n = min_t(size_t, len, in_room(con));
 	unsigned long flags;
-	int ret = n;
 
+	if (copy_from_user(piece, buf, n))
+		return -EFAULT;
 	raw_spin_lock_irqsave(&con->lock, flags);
-	if (con->open && !with_break) {
-		ret = -EBUSY;
-	} else if (with_break && (n < len || con->has_break)) {
-		ret = -EAGAIN;
-	} else {
-		if (with_break) {
-			con->break_at = con->in_head;
-			WRITE_ONCE(con->has_break, true);
-		}
-		for (i = 0; i < n; i++)
-			con->in[(con->in_head + i) % IN_SIZE] = data[i];
-		WRITE_ONCE(con->in_head, con->in_head + n);
-	}
+	n = append(con, piece, n);
 	raw_spin_unlock_irqrestore(&con->lock, flags);
-	return ret;
+	if (n)
+		con->changed(con->dev);
+	return n;
 }
 
 /**
@@ -295,33 +283,39 @@ static int append(struct lodge_console *con, const u8 *data, u32 len, bool with_
  * @len: how many
  * @with_break: a break goes before them, and all of it goes or nothing
  *
- * May sleep.
- *
  * Return: how many bytes there was room for; -EBUSY if somebody has the descriptor and
- * there is no break; -EAGAIN if there is no room after a break, or one waits already;
- * -EINTR.
+ * there is no break; -EAGAIN if there is no room after a break, or one waits already.
  */
 int lodge_console_type(struct lodge_console *con, const u8 *data, u32 len, bool with_break)
 {
+	unsigned long flags;
 	int ret;
 
-	/* who writes to the descriptor may be held up by its own memory */
-	if (mutex_lock_interruptible(&con->write_lock))
-		return -EINTR;
-	ret = append(con, data, len, with_break);
-	mutex_unlock(&con->write_lock);
+	raw_spin_lock_irqsave(&con->lock, flags);
+	if (con->open && !with_break) {
+		ret = -EBUSY;
+	} else if (with_break && (len > room_locked(con) || con->has_break)) {
+		ret = -EAGAIN;
+	} else {
+		if (with_break) {
+			con->break_at = con->in_head;
+			WRITE_ONCE(con->has_break, true);
+		}
+		ret = append(con, data, len);
+	}
+	raw_spin_unlock_irqrestore(&con->lock, flags);
 	if (ret >= 0)
 		con->changed(con->dev);
 	return ret;
 }
 
-static int lock(struct file *file, struct mutex *mutex)
+static int lock_reader(struct lodge_console *con, const struct file *file)
 {
-	if (mutex_trylock(mutex))
+	if (mutex_trylock(&con->read_lock))
 		return 0;
 	if (file->f_flags & O_NONBLOCK)
 		return -EAGAIN;
-	return mutex_lock_interruptible(mutex) ? -ERESTARTSYS : 0;
+	return mutex_lock_interruptible(&con->read_lock) ? -ERESTARTSYS : 0;
 }
 
 static ssize_t console_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
@@ -332,7 +326,7 @@ static ssize_t console_read(struct file *file, char __user *buf, size_t len, lof
 	if (!len)
 		return 0;
 	do {
-		n = lock(file, &con->read_lock);
+		n = lock_reader(con, file);
 		if (n)
 			return n;
 		n = take(con, buf, len);
@@ -345,18 +339,14 @@ static ssize_t console_read(struct file *file, char __user *buf, size_t len, lof
 	return -ERESTARTSYS;
 }
 
-static ssize_t console_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+static ssize_t write_all(struct file *file, u8 *piece, const char __user *buf, size_t len)
 {
 	struct lodge_console *con = file->private_data;
 	size_t done = 0;
 	ssize_t n;
 
 	while (done < len) {
-		n = lock(file, &con->write_lock);
-		if (n)
-			return done ? done : n;
-		n = give(con, buf + done, len - done);
-		mutex_unlock(&con->write_lock);
+		n = give(con, piece, buf + done, len - done);
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -373,6 +363,18 @@ static ssize_t console_write(struct file *file, const char __user *buf, size_t l
 			return done ? done : -ERESTARTSYS;
 	}
 	return done;
+}
+
+static ssize_t console_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	u8 *piece = lodge_alloc_large(min_t(size_t, len, IN_SIZE), GFP_KERNEL_ACCOUNT);
+	ssize_t n;
+
+	if (!piece)
+		return -ENOMEM;
+	n = write_all(file, piece, buf, len);
+	kvfree(piece);
+	return n;
 }
 
 static __poll_t console_poll(struct file *file, poll_table *table)
@@ -489,7 +491,6 @@ int lodge_console_create(struct lodge_console *con, void (*changed)(void *dev), 
 	}
 	raw_spin_lock_init(&con->lock);
 	mutex_init(&con->read_lock);
-	mutex_init(&con->write_lock);
 	init_waitqueue_head(&con->wait);
 	compat_hrtimer_setup(&con->delay, delay_over, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	init_irq_work(&con->wake, wake_now);

@@ -32,7 +32,6 @@
  * @stalled: the device found @out full and waits [L]
  * @delayed: @delay is under way [L]
  * @read_lock: one reads from @out at a time; sleeps, outside @lock
- * @write_lock: one writes to @in at a time; likewise
  * @break_at: @in_head when the break came [L]
  * @has_break: a break waits in the input [L], read without as a hint
  * @wait: readers and writers in user space
@@ -59,7 +58,6 @@ struct lodge_console {
 	bool stalled;
 	bool delayed;
 	struct mutex read_lock;
-	struct mutex write_lock;
 	u32 break_at;
 	bool has_break;
 	wait_queue_head_t wait;
