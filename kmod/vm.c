@@ -311,21 +311,26 @@ struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which)
 /**
  * lodge_vm_add_file - LODGE_VM_ADD_FILE
  * @vm: the caller's
- * @arg: checked by lodge_fwcfg_add()
+ * @arg: checked by lodge_fwcfg_read()
  *
- * Return: 0, -ENODEV, -EBUSY, -EINTR, or what lodge_fwcfg_add() returned.
+ * Return: 0, -ENODEV, -EBUSY, or what lodge_fwcfg_read() or _add() returned.
  */
 int lodge_vm_add_file(struct lodge_vm *vm, const struct lodge_add_file *arg)
 {
 	int ret = -EBUSY;
+	u8 *content;
 
 	if (!vm->machine || !(vm->flags & LODGE_VM_DEBUG_PORTS))
 		return -ENODEV;
-	if (mutex_lock_interruptible(&vm->lock))
-		return -EINTR;
+	content = lodge_fwcfg_read(arg);
+	if (IS_ERR(content))
+		return PTR_ERR(content);
+	mutex_lock(&vm->lock);
 	if (!vm->vcpu_ids)
-		ret = lodge_fwcfg_add(&vm->machine->fwcfg, arg);
+		ret = lodge_fwcfg_add(&vm->machine->fwcfg, arg, content);
 	mutex_unlock(&vm->lock);
+	if (ret)
+		kvfree(content);
 	return ret;
 }
 

@@ -150,34 +150,49 @@ static int need_dir(struct lodge_fwcfg *f)
 }
 
 /**
- * lodge_fwcfg_add - LODGE_VM_ADD_FILE
- * @f: of a VM that has no vCPU yet; the caller lets nobody else in
+ * lodge_fwcfg_read - what a file is to have in it
  * @arg: checked here
  *
- * Return: 0, -EINVAL, -EEXIST if there is a file of this name, -ENOSPC if there are as many as
- * there may be, -ENOMEM, -EFAULT.
+ * With no lock held: the caller's memory may keep it.
+ *
+ * Return: the content, for lodge_fwcfg_add() or kvfree(), or an ERR_PTR: -EINVAL, -ENOMEM, -EFAULT.
  */
-int lodge_fwcfg_add(struct lodge_fwcfg *f, const struct lodge_add_file *arg)
+u8 *lodge_fwcfg_read(const struct lodge_add_file *arg)
 {
-	struct lodge_fwcfg_entry *entry;
 	u8 *content;
 
-	BUILD_BUG_ON(sizeof(entry->name) != sizeof(arg->name));
 	if (!name_valid(arg->name) || arg->pad || !arg->len || arg->len > LODGE_FILE_MAX)
-		return -EINVAL;
+		return ERR_PTR(-EINVAL);
+	content = lodge_alloc_large(arg->len, GFP_KERNEL_ACCOUNT);
+	if (!content)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(content, u64_to_user_ptr(arg->data), arg->len)) {
+		kvfree(content);
+		return ERR_PTR(-EFAULT);
+	}
+	return content;
+}
+
+/**
+ * lodge_fwcfg_add - LODGE_VM_ADD_FILE
+ * @f: of a VM that has no vCPU yet; the caller lets nobody else in
+ * @arg: of lodge_fwcfg_read()
+ * @content: what that returned; stays the caller's on error
+ *
+ * Return: 0, -EEXIST if there is a file of this name, -ENOSPC if there are as many as there may
+ * be, -ENOMEM.
+ */
+int lodge_fwcfg_add(struct lodge_fwcfg *f, const struct lodge_add_file *arg, u8 *content)
+{
+	struct lodge_fwcfg_entry *entry;
+
+	BUILD_BUG_ON(sizeof(entry->name) != sizeof(arg->name));
 	if (need_dir(f))
 		return -ENOMEM;
 	if (name_taken(f, arg->name))
 		return -EEXIST;
 	if (f->nr_files == LODGE_FWCFG_FILES)
 		return -ENOSPC;
-	content = lodge_alloc_large(arg->len, GFP_KERNEL_ACCOUNT);
-	if (!content)
-		return -ENOMEM;
-	if (copy_from_user(content, u64_to_user_ptr(arg->data), arg->len)) {
-		kvfree(content);
-		return -EFAULT;
-	}
 	entry = &f->dir->entry[f->nr_files];
 	entry->size = cpu_to_be32(arg->len);
 	entry->select = cpu_to_be16(KEY_FILES + f->nr_files);

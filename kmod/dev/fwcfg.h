@@ -69,7 +69,8 @@ struct lodge_fwcfg {
 
 int lodge_fwcfg_attach(struct lodge_fwcfg *f, struct lodge_bus *ports, struct lodge_irq *irq,
 		       u64 (*ram)(void *owner), void *owner);
-int lodge_fwcfg_add(struct lodge_fwcfg *f, const struct lodge_add_file *arg);
+u8 *lodge_fwcfg_read(const struct lodge_add_file *arg);
+int lodge_fwcfg_add(struct lodge_fwcfg *f, const struct lodge_add_file *arg, u8 *content);
 void lodge_fwcfg_detach(struct lodge_fwcfg *f);
 
 #endif /* LODGE_DEV_FWCFG_H */
