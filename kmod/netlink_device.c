@@ -8,6 +8,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/if_ether.h>
+#include <linux/nospec.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
@@ -107,16 +108,21 @@ static int fill(struct sk_buff *skb, const void *what)
 /* The first device from a number on; with lodge_virtio_set.lock */
 static bool look_from(struct lodge_vm *vm, u32 slot, struct device_view *d)
 {
-	struct lodge_virtio *dev = NULL;
+	const struct lodge_virtio_set *set = &vm->machine->virtio;
 
-	for (; slot < LODGE_PCI_SLOTS && !dev; slot++)
-		dev = lodge_virtio_at(&vm->machine->virtio, slot);
-	if (!dev)
-		return false;
-	d->slot = slot - 1;
-	d->kind = dev->ops->id;
-	lodge_virtio_look(dev, &d->view);
-	return true;
+	for (; slot < LODGE_PCI_SLOTS; slot++) {
+		struct lodge_virtio *dev = lodge_virtio_at(set, slot);
+
+		if (!dev && !lodge_virtio_leaves(set, slot))
+			continue;
+		d->slot = slot;
+		d->kind = set->given[array_index_nospec(slot, LODGE_PCI_SLOTS)].id;
+		memset(&d->view, 0, sizeof(d->view));
+		if (dev)
+			lodge_virtio_look(dev, &d->view);
+		return true;
+	}
+	return false;
 }
 
 /* Devices stay until let_go() */
@@ -406,7 +412,7 @@ static int refuse_new(struct genl_info *info, int err)
 		break;
 	case -EEXIST:
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LODGE_A_DEVICE_SLOT],
-				    "the VM has a device of this number");
+				    "the VM has a device of this number, or has not got rid of it yet");
 		break;
 	case -EBADF:
 		NL_SET_ERR_MSG_ATTR(info->extack, fd,

@@ -38,17 +38,24 @@ static bool has_bus(const struct lodge_vm *vm)
 static void remove_one(struct lodge_vm *vm, unsigned int slot)
 {
 	struct lodge_machine *m = vm->machine;
-	bool forced, removed;
+	struct lodge_pci_device *dev;
+	bool forced;
 
 	down_write(&m->virtio.lock);
 	forced = lodge_hotplug_forget(&m->hotplug, slot);
-	removed = lodge_virtio_remove(&m->virtio, slot, forced);
+	dev = lodge_virtio_remove(&m->virtio, slot, forced);
 	up_write(&m->virtio.lock);
-	if (!removed)
+	if (!dev)
 		return;
+	/* without the lock: what is under way in it may not end */
+	lodge_pci_destroy(dev);
 	/* who hears that it has gone finds its file unlocked */
 	flush_delayed_fput();
+	/* before anybody is told of the next one of this number */
+	down_write(&m->virtio.lock);
+	lodge_pci_vacate(&m->pci, slot);
 	lodge_registry_tell_device(vm, LODGE_VM_EVENT_DETACHED, slot);
+	up_write(&m->virtio.lock);
 }
 
 static void removal(struct work_struct *work)
@@ -153,11 +160,11 @@ int lodge_plug_add(struct lodge_vm *vm, const struct lodge_add_device *arg)
 	if (down_write_killable(&vm->machine->virtio.lock))
 		goto out;
 	slot = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg, owner);
-	if (slot > 0)
+	if (slot > 0) {
 		lodge_hotplug_tell(&vm->machine->hotplug, slot);
-	up_write(&vm->machine->virtio.lock);
-	if (slot > 0)
 		lodge_registry_tell_device(vm, LODGE_VM_EVENT_ATTACHED, slot);
+	}
+	up_write(&vm->machine->virtio.lock);
 out:
 	put_task_struct(owner);
 	return slot;

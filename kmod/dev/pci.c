@@ -509,11 +509,11 @@ void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, uns
  * @pci: that nobody changes meanwhile
  * @slot: below LODGE_PCI_SLOTS
  *
- * Return: true if there is a device.
+ * Return: true if there is a device, or one that is not gone yet.
  */
 bool lodge_pci_has(const struct lodge_pci *pci, unsigned int slot)
 {
-	return rcu_access_pointer(pci->device[slot]);
+	return rcu_access_pointer(pci->device[slot]) || (pci->leaving & BIT(slot));
 }
 
 /**
@@ -564,30 +564,52 @@ int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned 
 }
 
 /**
- * lodge_pci_remove - take a device off the bus and destroy it
+ * lodge_pci_remove - take a device off the bus
  * @pci: of a VM whose guest may run
  * @slot: device number, of a device that has been added
  * @forced: the guest has not ejected it
  *
  * Configuration space reads as all ones from now on, its line is released, and it sends nothing
  * any more.  The BAR does so, too; if @forced, it reads as zeroes until there is another device.
- * The caller lets nobody else add or remove one meanwhile; may sleep.
+ * The caller lets nobody else add or remove one meanwhile.
+ *
+ * Return: the device, for lodge_pci_destroy(); its number is taken until lodge_pci_vacate().
  */
-void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot, bool forced)
+struct lodge_pci_device *lodge_pci_remove(struct lodge_pci *pci, unsigned int slot, bool forced)
 {
 	struct lodge_pci_device *dev = rcu_dereference_protected(pci->device[slot], true);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&pci->lock, flags);
 	RCU_INIT_POINTER(pci->device[slot], NULL);
+	pci->leaving |= BIT(slot);
 	if (forced)
 		pci->left[slot] = dev->bar[LODGE_PCI_BAR_MEMORY];
 	/* a vCPU that has found it may write to its configuration space still */
 	dev->gone = true;
 	settle(dev);
 	raw_spin_unlock_irqrestore(&pci->lock, flags);
+	return dev;
+}
+
+/**
+ * lodge_pci_destroy - end a device
+ * @dev: of lodge_pci_remove(); may sleep, for as long as what is under way in it takes
+ */
+void lodge_pci_destroy(struct lodge_pci_device *dev)
+{
 	synchronize_rcu();
 	dev->ops->destroy(dev);
+}
+
+/**
+ * lodge_pci_vacate - let the number of a device that is gone be given again
+ * @pci: that nobody else changes meanwhile
+ * @slot: as for lodge_pci_remove()
+ */
+void lodge_pci_vacate(struct lodge_pci *pci, unsigned int slot)
+{
+	pci->leaving &= ~BIT(slot);
 }
 
 static void add_bridge(struct lodge_pci *pci)

@@ -136,6 +136,8 @@ struct lodge_pci_device {
  * @asserted: devices that assert each line [L]
  * @hint: device that was accessed last in each space
  * @device: by number; read under RCU, changed by one at a time, who sees to that itself
+ * @leaving: a bit for each number whose device has been taken off the bus, and is not gone
+ *	yet; changed likewise
  * @left: by number, the memory BAR of a device that went without the guest's doing, until there
  *	is another one [L]
  * @bridge: device 0
@@ -150,6 +152,7 @@ struct lodge_pci {
 	u8 asserted[LODGE_PCI_LINES];
 	u8 hint[LODGE_PCI_BARS];
 	struct lodge_pci_device __rcu *device[LODGE_PCI_SLOTS];
+	u32 leaving;
 	struct lodge_pci_bar left[LODGE_PCI_SLOTS];
 	struct lodge_pci_device bridge;
 };
@@ -167,7 +170,9 @@ void lodge_pci_add_msix(struct lodge_pci_device *dev, struct lodge_irq *irq, uns
 bool lodge_pci_has(const struct lodge_pci *pci, unsigned int slot);
 int lodge_pci_free_slot(const struct lodge_pci *pci);
 int lodge_pci_add(struct lodge_pci *pci, struct lodge_pci_device *dev, unsigned int slot);
-void lodge_pci_remove(struct lodge_pci *pci, unsigned int slot, bool forced);
+struct lodge_pci_device *lodge_pci_remove(struct lodge_pci *pci, unsigned int slot, bool forced);
+void lodge_pci_destroy(struct lodge_pci_device *dev);
+void lodge_pci_vacate(struct lodge_pci *pci, unsigned int slot);
 
 /* for devices */
 void lodge_pci_set_intx(struct lodge_pci_device *dev, bool level);

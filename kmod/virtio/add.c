@@ -263,8 +263,8 @@ static struct lodge_virtio *create(const struct kind *kind, struct lodge_mem *me
  * @owner: the VM's process
  *
  * Return: the device number, -EINVAL, -ENOMEM, -ENOSPC if all numbers are taken, -EEXIST if
- * this one is or there is one already of a kind that there is one of, -EBADF, or what the kind
- * of device finds wrong.
+ * this one is, also by a device that is not gone yet, or if there is one already of a kind that
+ * there is one of, -EBADF, or what the kind of device finds wrong.
  */
 int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const char *vm,
 		     const struct lodge_add_device *arg, struct task_struct *owner)
@@ -382,22 +382,20 @@ bool lodge_virtio_can_go(const struct lodge_virtio *dev)
 }
 
 /**
- * lodge_virtio_remove - take a device from a VM and destroy it
+ * lodge_virtio_remove - take a device from a VM
  * @set: of a VM with PCI, with lodge_virtio_set.lock held for writing
  * @slot: PCI device number, below LODGE_PCI_SLOTS
  * @forced: the guest has not ejected it
  *
- * Waits for what is under way in it.
- *
- * Return: false if there is none that can go.
+ * Return: what lodge_pci_remove() returned, or NULL if there is none that can go.
  */
-bool lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot, bool forced)
+struct lodge_pci_device *lodge_virtio_remove(struct lodge_virtio_set *set, unsigned int slot,
+					     bool forced)
 {
 	struct lodge_virtio *dev = lodge_virtio_at(set, slot);
 
 	if (!dev || !lodge_virtio_can_go(dev))
-		return false;
+		return NULL;
 	set->device[slot] = NULL;
-	lodge_pci_remove(set->pci, slot, forced);
-	return true;
+	return lodge_pci_remove(set->pci, slot, forced);
 }
