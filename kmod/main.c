@@ -7,7 +7,7 @@
 #include "chardev.h"
 #include "main.h"
 #include "netlink.h"
-#include "plug.h"
+#include "vm.h"
 #include "vmx/caps.h"
 #include "vmx/cpu.h"
 #include "vmx/spec.h"
@@ -61,21 +61,21 @@ static int __init lodge_init(void)
 	err = vmx_vmcs_init();
 	if (err)
 		goto err_cpu;
-	err = lodge_netlink_init();
+	err = lodge_vm_init();
 	if (err)
 		goto err_vmcs;
-	err = lodge_plug_begin();
+	err = lodge_netlink_init();
 	if (err)
-		goto err_netlink;
+		goto err_vm;
 	err = lodge_chardev_init();
 	if (err)
-		goto err_plug;
+		goto err_netlink;
 	return 0;
 
-err_plug:
-	lodge_plug_end();
 err_netlink:
 	lodge_netlink_exit();
+err_vm:
+	lodge_vm_exit();
 err_vmcs:
 	vmx_vmcs_exit();
 err_cpu:
@@ -86,8 +86,8 @@ err_cpu:
 static void __exit lodge_exit(void)
 {
 	lodge_chardev_exit();
-	lodge_plug_end();
 	lodge_netlink_exit();
+	lodge_vm_exit();
 	vmx_vmcs_exit();
 	vmx_cpu_exit();
 }

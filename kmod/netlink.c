@@ -75,7 +75,8 @@ struct lodge_record *lodge_netlink_find(struct sk_buff *skb, struct nlattr *attr
  * @attr: a VM's number, or NULL
  * @number: filled in: its number
  *
- * Return: the VM, for lodge_vm_put(), or an ERR_PTR: -EINVAL, -ENOENT, or -ESRCH if it has ended.
+ * Return: the VM, for lodge_vm_put_later(), or an ERR_PTR: -EINVAL, -ENOENT, or -ESRCH if it has
+ * ended.
  */
 struct lodge_vm *lodge_netlink_find_vm(struct sk_buff *skb, struct genl_info *info,
 				       struct nlattr *attr, u32 *number)
@@ -236,7 +237,7 @@ void lodge_netlink_dump_caller(struct netlink_callback *cb, struct lodge_caller 
  *
  * Of a VM that ends meanwhile there is no more, and the dump is told to be inconsistent.
  *
- * Return: the VM, for lodge_vm_put(), or NULL if it has ended.
+ * Return: the VM, for lodge_vm_put_later(), or NULL if it has ended.
  */
 struct lodge_vm *lodge_netlink_dump_vm(struct netlink_callback *cb)
 {

@@ -54,7 +54,7 @@ static struct lodge_vm *find(struct sk_buff *skb, struct genl_info *info, u32 *n
 		return vm;
 	*dev = vm->machine ? lodge_virtio_only(&vm->machine->virtio.balloon) : NULL;
 	if (!*dev) {
-		lodge_vm_put(vm);
+		lodge_vm_put_later(vm);
 		NL_SET_ERR_MSG_ATTR(info->extack, attr, "the VM has no balloon");
 		return ERR_PTR(-ENODEV);
 	}
@@ -70,7 +70,7 @@ int lodge_netlink_balloon_get(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	lodge_balloon_look(dev, &b.view);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill, &b);
 }
 
@@ -101,6 +101,6 @@ int lodge_netlink_balloon_set(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = set(vm, dev, info->attrs[LODGE_A_BALLOON_TARGET], info->extack);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return err;
 }

@@ -150,7 +150,7 @@ static struct lodge_virtio *find(struct sk_buff *skb, struct genl_info *info, u3
 	if (IS_ERR(*vm))
 		return ERR_CAST(*vm);
 	if (!slot) {
-		lodge_vm_put(*vm);
+		lodge_vm_put_later(*vm);
 		GENL_SET_ERR_MSG(info, "the number of a device is missing");
 		return ERR_PTR(-EINVAL);
 	}
@@ -162,7 +162,7 @@ static struct lodge_virtio *find(struct sk_buff *skb, struct genl_info *info, u3
 		let_go(*vm);
 		err = -ENODEV;
 	}
-	lodge_vm_put(*vm);
+	lodge_vm_put_later(*vm);
 	if (err == -ENODEV)
 		NL_SET_ERR_MSG_ATTR(info->extack, slot, "the VM has no such device");
 	return ERR_PTR(err);
@@ -171,7 +171,7 @@ static struct lodge_virtio *find(struct sk_buff *skb, struct genl_info *info, u3
 static void release_device(struct lodge_vm *vm)
 {
 	let_go(vm);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 }
 
 /* Answers with the device of a number, which is held; or does not, if that has gone again */
@@ -223,7 +223,7 @@ int lodge_netlink_device_dump(struct sk_buff *skb, struct netlink_callback *cb)
 			dump->next = d->slot + 1;
 		let_go(vm);
 	}
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	kfree(d);
 	return !err || err == -ENODEV ? skb->len : err;
 }
@@ -456,7 +456,7 @@ int lodge_netlink_device_new(struct sk_buff *skb, struct genl_info *info)
 		let_go(vm);
 	}
 out:
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return err;
 }
 

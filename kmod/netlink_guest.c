@@ -69,7 +69,7 @@ int lodge_netlink_console_write(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = type(vm, info);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	if (err < 0)
 		return err;
 	w.bytes = err;
@@ -152,7 +152,7 @@ int lodge_netlink_memory_get(struct sk_buff *skb, struct genl_info *info)
 		else
 			err = read_memory(vm, info, &p);
 	}
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return err;
 }
 
@@ -167,7 +167,7 @@ int lodge_netlink_memory_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	while (lodge_mem_slot(&vm->mem, d->next, &p.address, &p.len, &p.read_only) &&
 	       !lodge_netlink_add(skb, cb, LODGE_CMD_MEMORY_GET, fill_memory, &p))
 		d->next++;
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return skb->len;
 }
 
@@ -220,6 +220,6 @@ int lodge_netlink_regs_get(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = look(vm, info, &v);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return err ? err : lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_regs, &v);
 }

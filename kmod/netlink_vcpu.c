@@ -76,7 +76,7 @@ static bool look_from(struct lodge_vm *vm, u32 id, struct vcpu_view *view)
 	return vcpu;
 }
 
-/* The VM, for lodge_vm_put(), and its number; NULL if it has ended */
+/* The VM, for lodge_vm_put_later(), and its number; NULL if it has ended */
 static struct lodge_vm *find_vm(struct sk_buff *skb, struct nlattr *attr,
 				struct netlink_ext_ack *extack, u32 *number)
 {
@@ -107,7 +107,7 @@ static int look_at(struct genl_info *info, struct sk_buff *skb, int vm_attr, int
 		return PTR_ERR(vm);
 	found = vm && look_from(vm, nla_get_u32(id), view) && view->id == nla_get_u32(id);
 	if (vm)
-		lodge_vm_put(vm);
+		lodge_vm_put_later(vm);
 	if (found)
 		return 0;
 	NL_SET_ERR_MSG_ATTR(info->extack, id, "the VM has no such vCPU");
@@ -222,7 +222,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 		return skb->len;
 	while (look_from(vm, d->next, &view) && !add(skb, cb, cmd, &view))
 		d->next = view.id + 1;
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return skb->len;
 }
 

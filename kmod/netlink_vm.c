@@ -169,7 +169,7 @@ int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = set(vm, info);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return err;
 }
 

@@ -12,7 +12,6 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/file.h>
-#include <linux/init.h>
 #include <linux/rwsem.h>
 #include <linux/sched/task.h>
 #include <linux/virtio_config.h>
@@ -26,9 +25,6 @@
 #include "vm.h"
 
 #define GRACE	(5 * HZ)	/* for a guest to eject what goes by force */
-
-/* Of its own: the module has no end before the last of it */
-static struct workqueue_struct *removals;
 
 static bool has_bus(const struct lodge_vm *vm)
 {
@@ -91,27 +87,8 @@ static void ejected(void *owner)
 	struct lodge_vm *vm = owner;
 
 	/* of a VM that ends all devices go */
-	if (lodge_vm_get_live(vm) && !queue_work(removals, &vm->removal))
-		lodge_vm_put(vm);
-}
-
-/**
- * lodge_plug_begin - before there is a VM
- *
- * Return: 0 or -ENOMEM.
- */
-int __init lodge_plug_begin(void)
-{
-	removals = alloc_workqueue("lodge-plug", WQ_UNBOUND, 0);
-	return removals ? 0 : -ENOMEM;
-}
-
-/**
- * lodge_plug_end - mirror of lodge_plug_begin(); VMs that are not gone yet go
- */
-void lodge_plug_end(void)
-{
-	destroy_workqueue(removals);
+	if (lodge_vm_get_live(vm) && !lodge_vm_queue(&vm->removal))
+		lodge_vm_put_later(vm);
 }
 
 /**

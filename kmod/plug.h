@@ -7,8 +7,6 @@
 struct lodge_add_device;
 struct lodge_vm;
 
-int lodge_plug_begin(void);
-void lodge_plug_end(void);
 void lodge_plug_init(struct lodge_vm *vm);
 void lodge_plug_stop(struct lodge_vm *vm);
 int lodge_plug_add(struct lodge_vm *vm, const struct lodge_add_device *arg);

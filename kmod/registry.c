@@ -488,7 +488,7 @@ static struct lodge_vm *get_vm(struct lodge_record *r)
  * lodge_registry_get_vm - the VM behind a record
  * @record: with a reference
  *
- * Return: the VM, for lodge_vm_put(), or NULL if it has ended.
+ * Return: the VM, for lodge_vm_put_later(), or NULL if it has ended.
  */
 struct lodge_vm *lodge_registry_get_vm(struct lodge_record *record)
 {
@@ -516,7 +516,7 @@ void lodge_registry_stats(struct lodge_record *record, u64 *sum)
 	mutex_unlock(&lock);
 	if (vm) {
 		lodge_vm_stats(vm, sum);
-		lodge_vm_put(vm);
+		lodge_vm_put_later(vm);
 	}
 }
 
@@ -552,7 +552,7 @@ u32 lodge_registry_console(struct lodge_record *record, unsigned int which, u8 *
 	con = lodge_vm_console(vm, which);
 	if (con)
 		len = lodge_console_last(con, buf, end);
-	lodge_vm_put(vm);
+	lodge_vm_put_later(vm);
 	return len;
 }
 

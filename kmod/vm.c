@@ -7,6 +7,7 @@
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
@@ -35,6 +36,12 @@
 static DEFINE_PER_CPU(cpumask_t, kick_mask);
 
 static atomic64_t last_id;
+
+/*
+ * What the end of a VM or a device has to wait for may take as long as its owner likes, so there is
+ * room for one item of each VM of a user's, and then some
+ */
+static struct workqueue_struct *ends;
 
 static void acknowledge(void *unused)
 {
@@ -142,10 +149,10 @@ static void detach_devices(struct lodge_vm *vm)
  * lodge_vm_create - LODGE_CREATE_VM
  * @arg: checked here
  *
- * The VM's memory is that of the calling process.
+ * The VM's memory is that of the calling process.  It has a reference on the module.
  *
  * Return: the VM with one reference, or an ERR_PTR: -EINVAL, -ENOMEM, -EINTR, -EUSERS if the
- * user has as many as he may.
+ * user has as many as he may, -ENODEV if the module is about to go.
  */
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 {
@@ -155,9 +162,13 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 
 	if (!flags_valid(arg->flags) || !lodge_vm_name_valid(arg->name) || arg->pad)
 		return ERR_PTR(-EINVAL);
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
 	vm = lodge_alloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	if (!vm)
-		return ERR_PTR(-ENOMEM);
+	if (!vm) {
+		err = -ENOMEM;
+		goto err_module;
+	}
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->pause_lock);
@@ -189,13 +200,13 @@ err_mem:
 err_detach:
 	detach_devices(vm);
 	kfree(vm);
+err_module:
+	module_put(THIS_MODULE);
 	return ERR_PTR(err);
 }
 
-static void release(struct kref *ref)
+static void destroy(struct lodge_vm *vm)
 {
-	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
-
 	lodge_plug_stop(vm);
 	lodge_registry_remove(vm);
 	if (vm->machine)
@@ -205,6 +216,26 @@ static void release(struct kref *ref)
 	lodge_ioeventfd_destroy(&vm->bus);
 	lodge_ioeventfd_destroy(&vm->memory);
 	kfree(vm);
+	/* who is here has a reference of his own, or is waited for by lodge_vm_exit() */
+	module_put(THIS_MODULE);
+}
+
+static void release(struct kref *ref)
+{
+	destroy(container_of(ref, struct lodge_vm, ref));
+}
+
+static void ended(struct work_struct *work)
+{
+	destroy(container_of(work, struct lodge_vm, end));
+}
+
+static void release_later(struct kref *ref)
+{
+	struct lodge_vm *vm = container_of(ref, struct lodge_vm, ref);
+
+	INIT_WORK(&vm->end, ended);
+	lodge_vm_queue(&vm->end);
 }
 
 /**
@@ -234,6 +265,47 @@ bool lodge_vm_get_live(struct lodge_vm *vm)
 void lodge_vm_put(struct lodge_vm *vm)
 {
 	kref_put(&vm->ref, release);
+}
+
+/**
+ * lodge_vm_put_later - give a reference back, in any context but NMI
+ * @vm: gone with the last one, in a while
+ *
+ * For those that must not wait for what is under way in a VM's devices.
+ */
+void lodge_vm_put_later(struct lodge_vm *vm)
+{
+	kref_put(&vm->ref, release_later);
+}
+
+/**
+ * lodge_vm_queue - have something done that waits for a VM's devices
+ * @work: has a reference on the VM
+ *
+ * Return: false if it is queued already.
+ */
+bool lodge_vm_queue(struct work_struct *work)
+{
+	return queue_work(ends, work);
+}
+
+/**
+ * lodge_vm_init - before there is a VM
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init lodge_vm_init(void)
+{
+	ends = alloc_workqueue("lodge-end", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return ends ? 0 : -ENOMEM;
+}
+
+/**
+ * lodge_vm_exit - mirror of lodge_vm_init(); there is no VM any more
+ */
+void lodge_vm_exit(void)
+{
+	destroy_workqueue(ends);
 }
 
 /**

@@ -20,6 +20,7 @@
 /**
  * struct lodge_vm - a virtual machine
  * @ref: one for its descriptor, one for each vCPU
+ * @end: destroys it, if who gave the last one back cannot
  * @mm: the owner's address space, for identity only; @mem holds it [I]
  * @flags: LODGE_VM_* [I]
  * @id: distinguishes VMs for the branch-prediction barrier, never 0 [I]
@@ -48,6 +49,7 @@
  */
 struct lodge_vm {
 	struct kref ref;
+	struct work_struct end;
 	struct mm_struct *mm;
 	u32 flags;
 	u64 id;
@@ -71,11 +73,15 @@ struct lodge_vm {
 	struct lodge_vcpu __rcu *vcpus[LODGE_MAX_VCPUS];
 };
 
+int lodge_vm_init(void);
+void lodge_vm_exit(void);
 bool lodge_vm_name_valid(const char *name);
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 bool lodge_vm_get_live(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
+void lodge_vm_put_later(struct lodge_vm *vm);
+bool lodge_vm_queue(struct work_struct *work);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
 int lodge_vm_vsock(struct lodge_vm *vm, const struct lodge_vsock *arg, void (*put)(void *vm));
 struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which);
