@@ -29,14 +29,17 @@
 #define LODGE_FOLL_FAULT	(FOLL_HWPOISON | FOLL_INTERRUPTIBLE | FOLL_HONOR_NUMA_FAULT)
 #endif
 
-/* A page of another process, to be read; the caller holds mmap_lock. 1 if it is there */
+/*
+ * A page of another process, to be read; the caller holds mmap_lock, which is dropped for a wait,
+ * and then @locked is 0.  1 if it is there
+ */
 static inline long compat_get_page_remote(struct mm_struct *mm, unsigned long address,
-					  struct page **page)
+					  struct page **page, int *locked)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-	return get_user_pages_remote(mm, address, 1, 0, page, NULL, NULL);
+	return get_user_pages_remote(mm, address, 1, 0, page, NULL, locked);
 #else
-	return get_user_pages_remote(mm, address, 1, 0, page, NULL);
+	return get_user_pages_remote(mm, address, 1, 0, page, locked);
 #endif
 }
 

@@ -382,15 +382,17 @@ int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 static int peek_page(struct mm_struct *mm, unsigned long hva, void *buf, size_t len)
 {
 	struct page *page;
+	int locked = 1;
 	long got;
 	void *at;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	got = compat_get_page_remote(mm, hva & PAGE_MASK, &page);
-	mmap_read_unlock(mm);
+	got = compat_get_page_remote(mm, hva & PAGE_MASK, &page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
 	if (got != 1)
-		return -EFAULT;
+		return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 	at = kmap_local_page(page);
 	memcpy(buf, at + offset_in_page(hva), len);
 	kunmap_local(at);
@@ -399,7 +401,7 @@ static int peek_page(struct mm_struct *mm, unsigned long hva, void *buf, size_t 
 }
 
 /**
- * lodge_mem_peek() - copy from guest memory, whoever's; may sleep
+ * lodge_mem_peek() - copy from guest memory, whoever's; may sleep as long as the owner likes
  * @mem: any
  * @gpa: guest-physical address
  * @buf: result, undefined after an error

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "control.h"
+#include "job.h"
 #include "netlink.h"
 #include "vm.h"
 
@@ -107,26 +108,77 @@ static int fill_memory(struct sk_buff *skb, const void *what)
 	return p->read_only ? nla_put_flag(skb, LODGE_A_MEMORY_READ_ONLY) : 0;
 }
 
-static int read_memory(struct lodge_vm *vm, struct genl_info *info, struct piece *p)
-{
-	void *buf = lodge_alloc_large(p->len, GFP_KERNEL);
-	int err;
+/**
+ * struct reading - the owner's memory may be where it takes its time to come from
+ * @job: reads it
+ * @vm: whose, with a reference
+ * @address: guest-physical
+ * @len: bytes
+ * @data: they
+ */
+struct reading {
+	struct lodge_job job;
+	struct lodge_vm *vm;
+	u64 address;
+	u64 len;
+	u8 data[];
+};
 
-	if (!buf)
-		return -ENOMEM;
-	err = lodge_mem_peek(&vm->mem, p->address, buf, p->len);
-	if (err == LODGE_MEM_MMIO) {
+static int run_reading(struct lodge_job *job)
+{
+	struct reading *r = container_of(job, struct reading, job);
+
+	return lodge_mem_peek(&r->vm->mem, r->address, r->data, r->len);
+}
+
+static void free_reading(struct lodge_job *job)
+{
+	struct reading *r = container_of(job, struct reading, job);
+
+	lodge_vm_put_later(r->vm);
+	kvfree(r);
+}
+
+static int refuse_reading(struct genl_info *info, int err)
+{
+	switch (err) {
+	case LODGE_MEM_MMIO:
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LODGE_A_MEMORY_ADDRESS],
 				    "there is no memory");
-		err = -EFAULT;
-	} else if (!err) {
+		return -EFAULT;
+	case -ETIMEDOUT:
+		GENL_SET_ERR_MSG(info, "the memory of the VM's process does not come");
+		break;
+	case -EBUSY:
+		GENL_SET_ERR_MSG(info, "another request to the VM has not come to its end");
+		break;
+	}
+	return err;
+}
+
+static int read_memory(struct lodge_vm *vm, struct genl_info *info, struct piece *p)
+{
+	struct reading *r = lodge_alloc_large(struct_size(r, data, p->len), GFP_KERNEL);
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	lodge_vm_get(vm);
+	r->job = (struct lodge_job){ .run = run_reading, .free = free_reading, .mortal = true };
+	r->vm = vm;
+	r->address = p->address;
+	r->len = p->len;
+	err = lodge_job_do(&r->job, vm->record);
+	if (!err) {
 		/* most of an idle guest's memory is zeroes, which need no room */
-		if (memchr_inv(buf, 0, p->len))
-			p->data = buf;
+		if (memchr_inv(r->data, 0, r->len))
+			p->data = r->data;
 		err = lodge_netlink_reply(info, (p->data ? p->len : 0) + GENLMSG_DEFAULT_SIZE,
 					  fill_memory, p);
+	} else {
+		err = refuse_reading(info, err);
 	}
-	kvfree(buf);
+	lodge_job_put(&r->job);
 	return err;
 }
 

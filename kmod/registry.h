@@ -56,10 +56,11 @@ struct lodge_saved {
  * @stats: counters of vCPUs that have gone; lodge_vm.lock while there is a VM, else [L]
  * @serial: the last of the serial console of a VM that has ended [L]
  * @virtio: likewise of its virtio console [L]
+ * @busy: there is a lodge_job of it [a]
  * @writer: socket that has the console's input, or 0 [L]
  * @writer_net: network namespace of the same, for comparison [L]
  *
- * [I] constant after creation, [L] the registry's lock.
+ * [I] constant after creation, [L] the registry's lock, [a] atomic.
  */
 struct lodge_record {
 	struct kref ref;
@@ -85,6 +86,7 @@ struct lodge_record {
 	u64 stats[LODGE_NR_STATS];
 	struct lodge_saved serial;
 	struct lodge_saved virtio;
+	unsigned long busy;
 	u32 writer;
 	const struct net *writer_net;
 };
