@@ -16,6 +16,7 @@
 #include <net/genetlink.h>
 
 #include "alloc.h"
+#include "job.h"
 #include "netlink.h"
 #include "plug.h"
 #include "virtio/add.h"
@@ -273,18 +274,70 @@ static bool may_change(struct sk_buff *skb, struct lodge_virtio *dev)
 	       netlink_ns_capable(skb, file->f_cred->user_ns, CAP_SYS_ADMIN);
 }
 
-static int set_size(struct sk_buff *skb, struct genl_info *info, struct lodge_virtio *dev)
+/**
+ * struct sizing - the size of a disk, which its file system may take its time for
+ * @job: gives it that size
+ * @file: behind the disk, with a reference
+ * @slot: number of the disk, which may have gone meanwhile
+ * @size: bytes; U64_MAX: those of the file
+ */
+struct sizing {
+	struct lodge_job job;
+	struct file *file;
+	u32 slot;
+	u64 size;
+};
+
+static void tell_disk(const struct sizing *s, u64 most)
+{
+	struct lodge_vm *vm = lodge_registry_get_vm(s->job.record);
+	struct lodge_virtio *dev;
+
+	if (!vm)
+		return;
+	if (vm->machine) {
+		down_read(&vm->machine->virtio.lock);
+		dev = lodge_virtio_at(&vm->machine->virtio, s->slot);
+		if (dev && dev->ops->id == VIRTIO_ID_BLOCK && dev->ops->file(dev, 0) == s->file)
+			lodge_blk_resize(dev, most);
+		up_read(&vm->machine->virtio.lock);
+	}
+	lodge_vm_put_later(vm);
+}
+
+/* Has no reference on the VM while it waits for the file system: the VM may end */
+static int run_sizing(struct lodge_job *job)
+{
+	struct sizing *s = container_of(job, struct sizing, job);
+	int err = 0;
+
+	if (s->size != U64_MAX) {
+		/* or writes that the driver sends meanwhile make it larger again */
+		tell_disk(s, s->size);
+		err = lodge_blk_truncate(s->file, s->size);
+	}
+	tell_disk(s, U64_MAX);
+	return err;
+}
+
+static void free_sizing(struct lodge_job *job)
+{
+	struct sizing *s = container_of(job, struct sizing, job);
+
+	fput(s->file);
+	kfree(s);
+}
+
+static int may_size(struct sk_buff *skb, struct genl_info *info, struct lodge_virtio *dev)
 {
 	struct nlattr *size = info->attrs[LODGE_A_DEVICE_SIZE];
 	int err;
 
-	if (!size)
-		return info->attrs[LODGE_A_DEVICE_RESCAN] ? lodge_blk_resize(dev) : 0;
 	if (!may_change(skb, dev)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, size, "another user has opened the file");
 		return -EPERM;
 	}
-	err = lodge_blk_set_size(dev, nla_get_u64(size));
+	err = lodge_blk_may_resize(dev, nla_get_u64(size));
 	if (err == -EINVAL)
 		NL_SET_ERR_MSG_ATTR(info->extack, size, "the size is no multiple of 512");
 	else if (err == -EROFS)
@@ -292,8 +345,55 @@ static int set_size(struct sk_buff *skb, struct genl_info *info, struct lodge_vi
 	else if (err == -ENOTBLK)
 		NL_SET_ERR_MSG_ATTR(info->extack, size,
 				    "the disk is no file, whose size could be changed");
-	else if (err && err != -EINTR)
+	else if (err)
 		NL_SET_ERR_MSG_ATTR(info->extack, size, "the file cannot have this size");
+	return err;
+}
+
+/* What is asked for of a disk's size, for do_sizing(); NULL: nothing; or an ERR_PTR */
+static struct sizing *get_sizing(struct sk_buff *skb, struct genl_info *info,
+				 struct lodge_virtio *dev)
+{
+	struct nlattr *size = info->attrs[LODGE_A_DEVICE_SIZE];
+	struct sizing *s;
+	int err;
+
+	if (!size && !info->attrs[LODGE_A_DEVICE_RESCAN])
+		return NULL;
+	err = size ? may_size(skb, info, dev) : 0;
+	if (err)
+		return ERR_PTR(err);
+	s = lodge_alloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->job = (struct lodge_job){ .run = run_sizing, .free = free_sizing };
+	s->file = get_file(dev->ops->file(dev, 0));
+	s->slot = nla_get_u32(info->attrs[LODGE_A_DEVICE_SLOT]);
+	s->size = size ? nla_get_u64(size) : U64_MAX;
+	return s;
+}
+
+static int do_sizing(struct genl_info *info, struct sizing *s, struct lodge_vm *vm)
+{
+	struct nlattr *size = info->attrs[LODGE_A_DEVICE_SIZE];
+	int err = lodge_job_do(&s->job, vm->record);
+
+	lodge_job_put(&s->job);
+	switch (err) {
+	case 0:
+	case -EINTR:
+	case -ERESTARTSYS:
+		return err;
+	case -ETIMEDOUT:
+		NL_SET_ERR_MSG_ATTR(info->extack, size,
+				    "the file system has not done it yet, and goes on with it");
+		return -EINPROGRESS;
+	case -EBUSY:
+		NL_SET_ERR_MSG_ATTR(info->extack, size,
+				    "another request to the VM has not come to its end");
+		return err;
+	}
+	NL_SET_ERR_MSG_ATTR(info->extack, size, "the file cannot have this size");
 	return err;
 }
 
@@ -315,6 +415,7 @@ int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *link = info->attrs[LODGE_A_DEVICE_LINK];
 	struct lodge_virtio *dev;
+	struct sizing *s = NULL;
 	struct lodge_vm *vm;
 	u32 number;
 	int err;
@@ -323,14 +424,19 @@ int lodge_netlink_device_set(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	err = check(info, dev);
-	if (!err)
-		err = set_size(skb, info, dev);
+	if (!err) {
+		s = get_sizing(skb, info, dev);
+		err = PTR_ERR_OR_ZERO(s);
+	}
 	if (!err) {
 		if (link)
 			lodge_net_plug(dev, nla_get_u32(link));
 		set_limits(info, dev);
 	}
-	release_device(vm);
+	let_go(vm);
+	if (!err && s)
+		err = do_sizing(info, s, vm);
+	lodge_vm_put_later(vm);
 	return err;
 }
 

@@ -9,8 +9,8 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/log2.h>
-#include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/virtio_ids.h>
 
@@ -318,49 +318,17 @@ static void set_capacity_of(struct lodge_blk *blk, u64 sectors)
 	raw_spin_unlock_irqrestore(&blk->dev.lock, flags);
 }
 
-/* What lies beyond is not accessed from now on, but for what is under way; @sizing is held */
-static void tell_size(struct lodge_blk *blk, u64 sectors)
-{
-	if (sectors == READ_ONCE(blk->capacity))
-		return;
-	set_capacity_of(blk, sectors);
-	lodge_virtio_config_changed(&blk->dev);
-}
-
 /**
- * lodge_blk_resize - the image has another size now
+ * lodge_blk_may_resize - whether the image can be given another size
  * @dev: from lodge_blk_create()
- *
- * The driver is told of it.  Requests that lie beyond are answered with an error.
- *
- * Return: 0 or -EINTR.
- */
-int lodge_blk_resize(struct lodge_virtio *dev)
-{
-	struct lodge_blk *blk = blk_of(dev);
-
-	if (mutex_lock_interruptible(&blk->sizing))
-		return -EINTR;
-	tell_size(blk, sectors_of(blk));
-	mutex_unlock(&blk->sizing);
-	return 0;
-}
-
-/**
- * lodge_blk_set_size - give the image another size
- * @dev: from lodge_blk_create()
- * @bytes: of it; what lies beyond is lost
- *
- * It is done with the rights of who opened the image, and the driver is told.
+ * @bytes: of it
  *
  * Return: 0, -EINVAL if the size is no multiple of a sector, -EROFS if the driver may not write,
- * -ENOTBLK if the image is no regular file, -EINTR, or what vfs_truncate() returned.
+ * -ENOTBLK if the image is no regular file, -EFBIG if the caller's files may not be so large.
  */
-int lodge_blk_set_size(struct lodge_virtio *dev, u64 bytes)
+int lodge_blk_may_resize(struct lodge_virtio *dev, u64 bytes)
 {
 	struct lodge_blk *blk = blk_of(dev);
-	const struct cred *cred;
-	int err;
 
 	if (!bytes || bytes % SECTOR_SIZE || bytes > MAX_LFS_FILESIZE)
 		return -EINVAL;
@@ -368,17 +336,44 @@ int lodge_blk_set_size(struct lodge_virtio *dev, u64 bytes)
 		return -EROFS;
 	if (!S_ISREG(blk->inode->i_mode))
 		return -ENOTBLK;
-	if (mutex_lock_interruptible(&blk->sizing))
-		return -EINTR;
-	/* or writes that the driver sends meanwhile make it larger again */
-	if (bytes >> SECTOR_SHIFT < blk->capacity)
-		tell_size(blk, bytes >> SECTOR_SHIFT);
-	cred = override_creds(blk->file->f_cred);
-	err = vfs_truncate(&blk->file->f_path, bytes);
+	return bytes > rlimit(RLIMIT_FSIZE) && bytes > i_size_read(blk->inode) ? -EFBIG : 0;
+}
+
+/**
+ * lodge_blk_truncate - give an image another size
+ * @file: of a disk, for which lodge_blk_may_resize() has returned 0
+ * @bytes: of it; what lies beyond is lost
+ *
+ * It is done with the rights of who opened the image; sleeps for as long as the file system likes.
+ *
+ * Return: what vfs_truncate() returned.
+ */
+int lodge_blk_truncate(struct file *file, u64 bytes)
+{
+	const struct cred *cred = override_creds(file->f_cred);
+	int err = vfs_truncate(&file->f_path, bytes);
+
 	revert_creds(cred);
-	tell_size(blk, sectors_of(blk));
-	mutex_unlock(&blk->sizing);
 	return err;
+}
+
+/**
+ * lodge_blk_resize - the image has another size now, or is about to
+ * @dev: from lodge_blk_create(); the caller lets nobody else in
+ * @most: bytes of which the disk is not larger
+ *
+ * The driver is told of it.  What lies beyond is not accessed from now on, but for what is under
+ * way; requests are answered with an error.
+ */
+void lodge_blk_resize(struct lodge_virtio *dev, u64 most)
+{
+	struct lodge_blk *blk = blk_of(dev);
+	u64 sectors = min(sectors_of(blk), most >> SECTOR_SHIFT);
+
+	if (sectors == READ_ONCE(blk->capacity))
+		return;
+	set_capacity_of(blk, sectors);
+	lodge_virtio_config_changed(dev);
 }
 
 /**
@@ -504,7 +499,6 @@ static int fill(struct lodge_blk *blk, struct file *file, const struct lodge_blk
 	unsigned int i;
 	struct lodge_blk_request *r;
 
-	mutex_init(&blk->sizing);
 	lodge_limit_init(&blk->limit, &blk->dev, GENMASK(config->queues - 1, 0));
 	blk->file = get_file(file);
 	blk->inode = file->f_mapping->host;

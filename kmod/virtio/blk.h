@@ -26,8 +26,9 @@ struct lodge_blk_config {
 
 struct lodge_virtio *lodge_blk_create(struct lodge_mem *mem, const char *name,
 				      const struct lodge_blk_config *config);
-int lodge_blk_resize(struct lodge_virtio *dev);
-int lodge_blk_set_size(struct lodge_virtio *dev, u64 bytes);
+int lodge_blk_may_resize(struct lodge_virtio *dev, u64 bytes);
+int lodge_blk_truncate(struct file *file, u64 bytes);
+void lodge_blk_resize(struct lodge_virtio *dev, u64 most);
 void lodge_blk_limit(struct lodge_virtio *dev, unsigned int which, u64 rate);
 
 #endif /* LODGE_VIRTIO_BLK_H */

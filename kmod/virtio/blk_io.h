@@ -79,7 +79,6 @@ struct lodge_blk_queue {
  * @drained: woken with each request that is done
  * @flight: requests that are handed to I/O or workqueue, and not reaped; the worker's
  * @limit: of requests; the worker's but for lodge_limit_ask()
- * @sizing: guards changes of the size
  * @capacity: sectors
  * @nowait: whether it is worth to try a write without sleeping
  * @pulled: every request from now on fails
@@ -95,7 +94,6 @@ struct lodge_blk {
 	wait_queue_head_t drained;
 	unsigned int flight;
 	struct lodge_limit limit;
-	struct mutex sizing;
 	u64 capacity;
 	bool nowait;
 	bool pulled;
