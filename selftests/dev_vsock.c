@@ -305,6 +305,8 @@ TEST(stopped_while_paused)
 	/* a pause that does not wait would be over */
 	sleep_ms(100);
 	EXPECT_EQ(paused, 1);
+	/* nor does anybody else */
+	EXPECT_EQ(act(LODGE_ACTION_RESUME), -EBUSY);
 	answer(&o, 0, 0x1234);
 	pthread_join(pauser, NULL);
 	EXPECT_EQ(paused, 0);
