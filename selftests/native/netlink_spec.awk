@@ -47,10 +47,11 @@ section == "attribute-sets:" && /^    name:/ { end_section(); set = $2; nr = 0 }
 section == "attribute-sets:" && /^        name:/ {
 	attr = $2
 	nr++
+	constant = "LODGE_A_" upper(set) "_" upper(attr)
+	if (set == "counters")
+		constant = "LODGE_A_COUNTER(LODGE_" (attr == "pad" ? "NR_STATS" : "STAT_" upper(attr)) ")"
 	if (want == "values")
-		same(set == "counters" ? (attr == "pad" ? "LODGE_A_COUNTER(LODGE_NR_STATS)" :
-		     "LODGE_A_COUNTER(LODGE_STAT_" upper(attr) ")") :
-		     "LODGE_A_" upper(set) "_" upper(attr), nr)
+		same(constant, nr)
 }
 section == "attribute-sets:" && /^        type:/ { type[set, attr] = $2 }
 section == "attribute-sets:" && /^          (min|max|max-len|exact-len):/ {
