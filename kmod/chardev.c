@@ -466,16 +466,44 @@ static long dev_get_caps(void *object, void *arg)
 	return 0;
 }
 
+/**
+ * lodge_chardev_create_vm - LODGE_CREATE_VM without its last step
+ * @arg: checked by lodge_vm_create()
+ * @file: filled in: the VM's, which is its private_data
+ *
+ * The two become one by fd_install(), or go by put_unused_fd() and fput(), and the VM with them.
+ *
+ * Return: a descriptor that is not open yet; -EMFILE, -ENFILE, -ENOMEM, or what
+ * lodge_vm_create() returned.
+ */
+int lodge_chardev_create_vm(const struct lodge_create_vm *arg, struct file **file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct lodge_vm *vm;
+
+	if (fd < 0)
+		return fd;
+	vm = lodge_vm_create(arg);
+	if (IS_ERR(vm)) {
+		put_unused_fd(fd);
+		return PTR_ERR(vm);
+	}
+	*file = anon_inode_getfile("lodge-vm", &vm_fops, vm, O_RDWR);
+	if (IS_ERR(*file)) {
+		put_unused_fd(fd);
+		lodge_vm_put(vm);
+		return PTR_ERR(*file);
+	}
+	return fd;
+}
+
 static long dev_create_vm(void *object, void *arg)
 {
-	struct lodge_vm *vm = lodge_vm_create(arg);
-	int fd;
+	struct file *file;
+	int fd = lodge_chardev_create_vm(arg, &file);
 
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
-	fd = anon_inode_getfd("lodge-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		lodge_vm_put(vm);
+	if (fd >= 0)
+		fd_install(fd, file);
 	return fd;
 }
 
