@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
+#include <linux/security.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <linux/lodge.h>
@@ -526,6 +527,19 @@ static const struct file_operations dev_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };
+
+/**
+ * lodge_chardev_may_create - would the caller's LODGE_CREATE_VM on a file be heard?
+ * @file: open
+ *
+ * Return: 0, -ENOTTY if it is not /dev/lodge, or what a security module says of the call.
+ */
+int lodge_chardev_may_create(struct file *file)
+{
+	if (file->f_op != &dev_fops)
+		return -ENOTTY;
+	return security_file_ioctl(file, LODGE_CREATE_VM, 0);
+}
 
 static struct miscdevice dev = {
 	.minor = MISC_DYNAMIC_MINOR,

@@ -7,6 +7,7 @@ struct lodge_create_vm;
 
 int lodge_chardev_init(void);
 void lodge_chardev_exit(void);
+int lodge_chardev_may_create(struct file *file);
 int lodge_chardev_create_vm(const struct lodge_create_vm *arg, struct file **file);
 
 #endif /* LODGE_CHARDEV_H */

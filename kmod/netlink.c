@@ -18,6 +18,7 @@
 #include "netlink.h"
 #include "quota.h"
 #include "vcpu.h"
+#include "vm.h"
 
 /* ---- who asks ------------------------------------------------------------ */
 
@@ -268,6 +269,14 @@ static const struct nla_policy vm_set_policy[] = {
 	[LODGE_A_VM_CPU_LIMIT] = NLA_POLICY_MAX(NLA_U32, LODGE_QUOTA_MAX),
 };
 
+static const struct nla_policy vm_new_policy[] = {
+	[LODGE_A_VM_NAME] = { .type = NLA_NUL_STRING, .len = LODGE_NETLINK_NAME },
+	[LODGE_A_VM_CPU_LIMIT] = NLA_POLICY_MAX(NLA_U32, LODGE_QUOTA_MAX),
+	[LODGE_A_VM_FLAGS] = NLA_POLICY_MASK(NLA_U32, LODGE_VM_FLAGS),
+	[LODGE_A_VM_TSC_KHZ] = { .type = NLA_U32 },
+	[LODGE_A_VM_DEVICE] = NLA_POLICY_MIN(NLA_S32, 0),
+};
+
 static const struct nla_policy vcpu_policy[] = {
 	[LODGE_A_VCPU_VM] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LODGE_A_VCPU_ID] = NLA_POLICY_MAX(NLA_U32, LODGE_MAX_VCPUS - 1),
@@ -407,6 +416,7 @@ static const struct genl_ops ops[] = {
 		.cmd = LODGE_CMD_DEVICE_DELETE, POLICY(device_delete_policy),
 		.doit = lodge_netlink_device_delete,
 	},
+	{ .cmd = LODGE_CMD_VM_NEW, POLICY(vm_new_policy), .doit = lodge_netlink_vm_new },
 };
 
 /* Of all VMs in the network namespace: so not for everybody there */

@@ -65,6 +65,7 @@ int lodge_netlink_add(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 int lodge_netlink_vm_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int lodge_netlink_vm_set(struct sk_buff *skb, struct genl_info *info);
+int lodge_netlink_vm_new(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_vm_delete(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_console_get(struct sk_buff *skb, struct genl_info *info);
 int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info);

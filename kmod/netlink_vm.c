@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Netlink operations on VMs: get, dump, set, delete; console; capabilities.
+ * Netlink operations on VMs: get, dump, set, delete, new; console; capabilities.
  */
 #include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
 
 #include "alloc.h"
+#include "chardev.h"
 #include "control.h"
 #include "main.h"
 #include "netlink.h"
+#include "vm.h"
 #include "vmx/caps.h"
 
 /* ---- get and dump -------------------------------------------------------- */
@@ -185,6 +192,159 @@ int lodge_netlink_vm_delete(struct sk_buff *skb, struct genl_info *info)
 	lodge_registry_put(record);
 	if (err == -EBUSY)
 		NL_SET_ERR_MSG_ATTR(info->extack, number, "the VM has not ended");
+	return err;
+}
+
+/* ---- new ----------------------------------------------------------------- */
+
+/**
+ * struct made - a VM that has just been made
+ * @view: what others see of it
+ * @fd: its descriptor
+ */
+struct made {
+	struct lodge_record_view view;
+	int fd;
+};
+
+static int fill_made(struct sk_buff *skb, const void *what)
+{
+	const struct made *m = what;
+	int err = fill_vm(skb, &m->view);
+
+	return err ? err : nla_put_s32(skb, LODGE_A_VM_FD, m->fd);
+}
+
+/* The VM is to be seen by the socket that it was made by: user and namespaces are the process's */
+static int check_sender(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_caller who;
+
+	lodge_netlink_caller(skb, &who);
+	if (!uid_valid(who.uid)) {
+		GENL_SET_ERR_MSG(info, "the socket is another user's");
+		return -EPERM;
+	}
+	if (who.net != current->nsproxy->net_ns) {
+		GENL_SET_ERR_MSG(info, "the socket is of another network namespace");
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int get_arg(struct genl_info *info, struct lodge_create_vm *arg)
+{
+	struct nlattr *flags = info->attrs[LODGE_A_VM_FLAGS];
+	struct nlattr *khz = info->attrs[LODGE_A_VM_TSC_KHZ];
+
+	*arg = (struct lodge_create_vm){
+		.size = sizeof(*arg),
+		.flags = flags ? nla_get_u32(flags) : 0,
+		.tsc_khz = khz ? nla_get_u32(khz) : 0,
+	};
+	if (lodge_vm_flags_valid(arg->flags))
+		return get_name(info, arg->name);
+	NL_SET_ERR_MSG_ATTR(info->extack, flags,
+			    "a machine halts in the kernel, and a PCI bus is a machine's");
+	return -EINVAL;
+}
+
+/* /dev/lodge, open in the calling process: who has that may make VMs.  It also keeps the module */
+static struct file *get_chardev(struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[LODGE_A_VM_DEVICE];
+	struct file *file;
+	int err;
+
+	if (!attr) {
+		GENL_SET_ERR_MSG(info, "the descriptor of /dev/lodge is missing");
+		return ERR_PTR(-EINVAL);
+	}
+	file = fget(nla_get_s32(attr));
+	if (!file) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "the descriptor is not open");
+		return ERR_PTR(-EBADF);
+	}
+	err = lodge_chardev_may_create(file);
+	if (!err)
+		return file;
+	fput(file);
+	if (err == -ENOTTY)
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "the descriptor is not of /dev/lodge");
+	else
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "a security module does not allow it");
+	return ERR_PTR(err);
+}
+
+/* Return: @err */
+static int refuse_new(struct genl_info *info, int err)
+{
+	struct nlattr *khz = info->attrs[LODGE_A_VM_TSC_KHZ];
+
+	switch (err) {
+	case -EUSERS:
+		GENL_SET_ERR_MSG(info, "the user has as many VMs as he may have");
+		break;
+	case -EMFILE:
+		GENL_SET_ERR_MSG(info, "the process has as many descriptors as it may have");
+		break;
+	case -ENFILE:
+		GENL_SET_ERR_MSG(info, "the host has as many open files as it may have");
+		break;
+	case -EOPNOTSUPP:
+		NL_SET_ERR_MSG_ATTR(info->extack, khz,
+				    "the processor cannot scale the time-stamp counter");
+		break;
+	case -EINVAL:
+		NL_SET_ERR_MSG_ATTR(info->extack, khz,
+				    "the frequency is too far from the host's");
+		break;
+	}
+	return err;
+}
+
+static int make(struct genl_info *info, const struct lodge_create_vm *arg)
+{
+	struct nlattr *limit = info->attrs[LODGE_A_VM_CPU_LIMIT];
+	struct lodge_vm *vm;
+	struct file *file;
+	struct made made;
+	int err;
+
+	made.fd = lodge_chardev_create_vm(arg, &file);
+	if (made.fd < 0)
+		return refuse_new(info, made.fd);
+	vm = file->private_data;
+	if (limit)
+		lodge_registry_limit(vm, nla_get_u32(limit));
+	lodge_registry_look(vm->record, &made.view);
+	err = lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_made, &made);
+	/* a descriptor that is open cannot be taken back, so this comes after all that can fail */
+	if (!err) {
+		fd_install(made.fd, file);
+		return 0;
+	}
+	put_unused_fd(made.fd);
+	fput(file);
+	return err;
+}
+
+int lodge_netlink_vm_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lodge_create_vm arg;
+	struct file *device;
+	int err;
+
+	err = check_sender(skb, info);
+	if (!err)
+		err = get_arg(info, &arg);
+	if (err)
+		return err;
+	device = get_chardev(info);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	err = make(info, &arg);
+	fput(device);
 	return err;
 }
 

@@ -102,16 +102,19 @@ bool lodge_vm_name_valid(const char *name)
 	return len < LODGE_NAME_LEN && !memchr_inv(name + len, 0, LODGE_NAME_LEN - len);
 }
 
-static bool flags_valid(u32 flags)
+/**
+ * lodge_vm_flags_valid - whether a VM can be made with these
+ * @flags: LODGE_VM_*
+ *
+ * Return: true if there are no others, and none without one that it takes.
+ */
+bool lodge_vm_flags_valid(u32 flags)
 {
-	const u32 known = LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE |
-			  LODGE_VM_CLOSED | LODGE_VM_PCI;
-
 	if ((flags & LODGE_VM_MACHINE) && !(flags & LODGE_VM_HLT_IN_KERNEL))
 		return false;
 	if ((flags & LODGE_VM_PCI) && !(flags & LODGE_VM_MACHINE))
 		return false;
-	return !(flags & ~known);
+	return !(flags & ~LODGE_VM_FLAGS);
 }
 
 static u64 ram(void *owner)
@@ -160,7 +163,7 @@ struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg)
 	struct lodge_vm *vm;
 	int err;
 
-	if (!flags_valid(arg->flags) || !lodge_vm_name_valid(arg->name) || arg->pad)
+	if (!lodge_vm_flags_valid(arg->flags) || !lodge_vm_name_valid(arg->name) || arg->pad)
 		return ERR_PTR(-EINVAL);
 	if (!try_module_get(THIS_MODULE))
 		return ERR_PTR(-ENODEV);

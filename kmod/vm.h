@@ -17,6 +17,10 @@
 
 #define LODGE_MAX_UNKNOWN_MSRS	32
 
+/* struct lodge_create_vm.flags that there are */
+#define LODGE_VM_FLAGS	(LODGE_VM_HLT_IN_KERNEL | LODGE_VM_DEBUG_PORTS | LODGE_VM_MACHINE | \
+			 LODGE_VM_CLOSED | LODGE_VM_PCI)
+
 /**
  * struct lodge_vm - a virtual machine
  * @ref: one for its descriptor, one for each vCPU
@@ -76,6 +80,7 @@ struct lodge_vm {
 int lodge_vm_init(void);
 void lodge_vm_exit(void);
 bool lodge_vm_name_valid(const char *name);
+bool lodge_vm_flags_valid(u32 flags);
 struct lodge_vm *lodge_vm_create(const struct lodge_create_vm *arg);
 void lodge_vm_get(struct lodge_vm *vm);
 bool lodge_vm_get_live(struct lodge_vm *vm);

@@ -18,6 +18,12 @@ function end_item()
 			same("LODGE_" upper(name) "_" upper(e[i]), start + i - 1)
 		print "/* enum LODGE_" upper(name) "_ " n " */"
 	}
+	if (kind == "flags" && name != "") {
+		n = split(entries, e, " ")
+		for (i = 1; i <= n; i++)
+			same("LODGE_" upper(name) "_" upper(e[i]), "1U << " i - 1)
+		print "/* flags LODGE_" upper(name) "_FLAGS " n " */"
+	}
 	kind = ""
 }
 
@@ -54,7 +60,7 @@ section == "attribute-sets:" && /^        name:/ {
 		same(constant, nr)
 }
 section == "attribute-sets:" && /^        type:/ { type[set, attr] = $2 }
-section == "attribute-sets:" && /^          (min|max|max-len|exact-len):/ {
+section == "attribute-sets:" && /^          (min|max|max-len|exact-len|flags-mask):/ {
 	check[set, attr] = check[set, attr] ":" substr($1, 1, length($1) - 1) "=" $2
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * lodge_netlink.h - the generic netlink family "lodge": virtual machines, listed,
- * watched and controlled
+ * lodge_netlink.h - the generic netlink family "lodge": virtual machines, made,
+ * listed, watched and controlled
  *
  * Documentation/netlink/lodge.yaml describes the family in the kernel's format for
  * such; Documentation/netlink.rst tells what it leaves out.  Who sends a message
@@ -38,6 +38,7 @@ enum lodge_cmd {
 	LODGE_CMD_DEVICE_SET,		/* its size, cable or limits */
 	LODGE_CMD_DEVICE_NEW,		/* give a VM a disk or NIC; answers with it */
 	LODGE_CMD_DEVICE_DELETE,	/* have the guest give one back */
+	LODGE_CMD_VM_NEW,		/* make a VM; answers with it, and its descriptor */
 
 	__LODGE_CMD_MAX,
 	LODGE_CMD_MAX = (__LODGE_CMD_MAX - 1)
@@ -108,6 +109,10 @@ enum {
 	LODGE_A_VM_ACTION,		/* enum lodge_action */
 	LODGE_A_VM_PAD,
 	LODGE_A_VM_CPU_LIMIT,		/* percent of one host CPU; 0, or not there: none */
+	LODGE_A_VM_FLAGS,		/* new: those of struct lodge_create_vm */
+	LODGE_A_VM_TSC_KHZ,		/* new: likewise; 0, or not there: the host's */
+	LODGE_A_VM_DEVICE,		/* new: /dev/lodge, open in the calling process */
+	LODGE_A_VM_FD,			/* new: the VM, open there when the call returns */
 
 	__LODGE_A_VM_MAX,
 	LODGE_A_VM_MAX = (__LODGE_A_VM_MAX - 1)
