@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,18 +129,6 @@ static void end(pid_t pid, int sig)
 {
 	kill(pid, sig);
 	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
-}
-
-static void set_parameter(const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/lodge/parameters/%s", name);
-	fd = open(path, O_WRONLY);
-	ASSERT_OK(fd);
-	ASSERT_EQ(write(fd, value, strlen(value)), (ssize_t)strlen(value));
-	close(fd);
 }
 
 static void forget(const char *name)
@@ -287,7 +276,7 @@ static void sees_nothing(uint32_t number)
 	EXPECT_EQ(find("").all, 0);
 	for (cmd = LODGE_CMD_VM_GET; cmd <= LODGE_CMD_MAX; cmd++) {
 		if (cmd == LODGE_CMD_CAPS_GET || cmd == LODGE_CMD_EVENT ||
-		    cmd == LODGE_CMD_EVENT_LISTEN)
+		    cmd == LODGE_CMD_EVENT_LISTEN || cmd == LODGE_CMD_VM_NEW)
 			continue;
 		genl_begin(&g, cmd, 0);
 		genl_put_u32(&g, 1, number);
@@ -705,15 +694,25 @@ static void put_garbage(void)
 	genl_put(&g, any(8) ? any(any(2) ? 16 : 32) : any(65536), bytes, len);
 }
 
-/* Attributes and headers in disorder; now and then a socket that goes before its answer is read */
-static void garble(int n)
+/*
+ * Attributes and headers in disorder; now and then a socket that goes before its answer is read.
+ * Every few requests for a VM have all that it takes, and what comes of them is closed at once.
+ * Return: how many VMs there were.
+ */
+static int garble(int dev, int n)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)g.room;
+	int above = (dev > g.fd ? dev : g.fd) + 1, vms = 0;
 	struct nlattr *first;
 	u32 i, nr;
+	int cmd;
 
+	syscall(SYS_close_range, above, ~0u, 0);
 	while (n--) {
-		genl_begin(&g, any(LODGE_CMD_MAX + 2), any(3) ? 0 : NLM_F_DUMP);
+		cmd = any(LODGE_CMD_MAX + 2);
+		genl_begin(&g, cmd, any(3) ? 0 : NLM_F_DUMP);
+		if (cmd == LODGE_CMD_VM_NEW && any(2))
+			genl_put_u32(&g, LODGE_A_VM_DEVICE, dev);
 		nr = any(5);
 		for (i = 0; i < nr; i++)
 			put_garbage();
@@ -727,11 +726,14 @@ static void garble(int n)
 		if (any(4))
 			while (recv(g.fd, g.room, sizeof(g.room), MSG_DONTWAIT) > 0)
 				;
+		vms += fcntl(above, F_GETFD) >= 0;
+		syscall(SYS_close_range, above, ~0u, 0);
 		if (!any(64)) {
 			genl_close(&g);
 			genl_open(&g);
 		}
 	}
+	return vms;
 }
 
 #define GARBLERS	3
@@ -747,8 +749,9 @@ TEST_SECONDS(garbage, 200)
 		ASSERT_OK(pid[i]);
 		if (!pid[i]) {
 			seed = i + 1;
+			fd = lodge_open();
 			genl_open(&g);
-			garble(MESSAGES);
+			EXPECT_GT(garble(fd, MESSAGES), 0);
 			_exit(0);
 		}
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What tests want of the host: CPUs, time, threads, /proc */
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <time.h>
@@ -46,6 +47,19 @@ void sleep_ms(unsigned int ms)
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;
+}
+
+/* Parameters of the module */
+void set_parameter(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/lodge/parameters/%s", name);
+	fd = open(path, O_WRONLY);
+	ASSERT_OK(fd);
+	ASSERT_EQ(write(fd, value, strlen(value)), (ssize_t)strlen(value));
+	close(fd);
 }
 
 /* Is the word @flag in the flags of /proc/cpuinfo? */

@@ -139,14 +139,29 @@ struct vm *vm_create_on(u32 flags, void *mem, size_t size)
 {
 	struct lodge_create_vm create = { .size = sizeof(create), .flags = flags,
 					   .tsc_khz = vm_tsc_khz };
+	int fd, dev = lodge_open();
+
+	fd = ioctl(dev, LODGE_CREATE_VM, &create);
+	close(dev);
+	return vm_of(fd, mem, size);
+}
+
+/**
+ * vm_of - give a VM its memory
+ * @fd: of the VM, which is new
+ * @mem: memory for guest-physical 0 on
+ * @size: at least GPA_FREE bytes
+ *
+ * Return: the VM.
+ */
+struct vm *vm_of(int fd, void *mem, size_t size)
+{
 	struct vm *vm = calloc(1, sizeof(*vm));
-	int fd = lodge_open();
 
 	ASSERT_TRUE(vm);
 	ASSERT_NE(mem, MAP_FAILED);
-	vm->fd = ioctl(fd, LODGE_CREATE_VM, &create);
-	ASSERT_OK(vm->fd);
-	close(fd);
+	ASSERT_OK(fd);
+	vm->fd = fd;
 	vm->mem = mem;
 	vm->size = size;
 	load_image(vm);

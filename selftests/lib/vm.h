@@ -87,6 +87,7 @@ extern u32 vm_tsc_khz;	/* of VMs that are created, 0 for the host's */
 int vm_bare(const char *name);
 struct vm *vm_create(u32 flags);
 struct vm *vm_create_on(u32 flags, void *mem, size_t size);
+struct vm *vm_of(int fd, void *mem, size_t size);
 void *vm_shared_memory(size_t size);
 void vm_free(struct vm *vm);
 int vm_slot_try(struct vm *vm, u32 slot, u32 flags, u64 gpa, u64 len, void *hva);
@@ -180,6 +181,7 @@ u64 now_ns(void);
 void sleep_ms(unsigned int ms);
 bool bochs_if_clear(void);
 bool host_has(const char *cpuinfo_flag);
+void set_parameter(const char *name, const char *value);
 unsigned long host_interrupts(const char *line, int cpu);
 pthread_t thread_start(void *(*fn)(void *), void *arg);
 
