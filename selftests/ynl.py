@@ -5,13 +5,17 @@ Prints KTAP. The client's main() is called as its own script does it: to start a
 each would take most of the time in the simulated host.
 """
 import contextlib
+import fcntl
 import io
 import json
+import os
+import struct
 import sys
 
 YNL = '/ynl/tools/net/ynl'
 SPEC = '/ynl/lodge.yaml'
 SCHEMA = '/ynl/Documentation/netlink/genetlink.yaml'
+CREATE_VCPU = 0xbe12	# LODGE_VM_CREATE_VCPU
 
 sys.path.insert(0, YNL)
 import cli  # noqa: E402
@@ -114,6 +118,24 @@ def events():
     assert got[0]['msg']['group'] == 'life', got
 
 
+def make_one():
+    """The client's process makes it, so the descriptor that comes back is this one's"""
+    device = os.open('/dev/lodge', os.O_RDWR)
+    made, status = ask('--do', 'vm-new', device=device, name='door',
+                       flags=['machine', 'hlt-in-kernel'], **{'cpu-limit': 30})
+    os.close(device)
+    assert status == 0 and made['name'] == 'door' and made['pid'] == os.getpid(), made
+    assert made['state'] == 'created' and made['cpu-limit'] == 30, made
+    vcpu = fcntl.ioctl(made['fd'], CREATE_VCPU, bytearray(struct.pack('II', 8, 0)))
+    now = ask('--do', 'vm-get', number=made['number'])[0]
+    assert now['name'] == 'door' and now['vcpus'] == 1, now
+    os.close(vcpu)
+    os.close(made['fd'])
+    said, status = ask('--do', 'vm-new', device=device, name='door')
+    assert status != 0 and 'is not open' in str(said) and '.device' in str(said), said
+    assert len(ynl('--dump', 'vm-get')[0]) == 1
+
+
 def end():
     assert ask('--do', 'vm-set', number=vm, action='kill')[1] == 0
     while state() != 'ended':
@@ -124,7 +146,7 @@ def end():
 
 
 cases = [specification, list_vms, processors, counters, memory, pause_and_resume,
-         rename_and_limit, refusal, events, end]
+         rename_and_limit, refusal, events, make_one, end]
 print('KTAP version 1', flush=True)
 print(f'1..{len(cases)}', flush=True)
 failed = 0
