@@ -172,6 +172,14 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return remap_vmalloc_range(vma, vcpu->run, vma->vm_pgoff);
 }
 
+static int vcpu_flush(struct file *file, fl_owner_t id)
+{
+	struct lodge_vcpu *vcpu = file->private_data;
+
+	lodge_vm_let_go(vcpu->vm);
+	return 0;
+}
+
 static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
@@ -187,6 +195,7 @@ static const struct file_operations vcpu_fops = {
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
+	.flush = vcpu_flush,
 	.release = vcpu_release,
 	.llseek = noop_llseek,
 };
@@ -426,6 +435,12 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	return call_one(call, vm, user);
 }
 
+static int vm_flush(struct file *file, fl_owner_t id)
+{
+	lodge_vm_let_go(file->private_data);
+	return 0;
+}
+
 static int vm_release(struct inode *inode, struct file *file)
 {
 	lodge_registry_closing(file->private_data);
@@ -437,6 +452,7 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.flush = vm_flush,
 	.release = vm_release,
 	.llseek = noop_llseek,
 };

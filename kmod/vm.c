@@ -7,6 +7,7 @@
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -29,6 +30,7 @@
 #include "virtio/add.h"
 #include "virtio/console.h"
 #include "virtio/vsock.h"
+#include "virtio/worker.h"
 #include "vm.h"
 #include "vmx/caps.h"
 
@@ -309,6 +311,35 @@ int __init lodge_vm_init(void)
 void lodge_vm_exit(void)
 {
 	destroy_workqueue(ends);
+}
+
+/**
+ * lodge_vm_let_go - have the workers keep the owner's memory no longer than they need it
+ * @vm: with a reference; may sleep
+ *
+ * For an owner who ends: his memory, and what only that has kept, is gone when he is.
+ */
+void lodge_vm_let_go(struct lodge_vm *vm)
+{
+	struct lodge_virtio_set *set;
+	struct lodge_virtio *dev;
+	bool kept = false;
+	unsigned int slot;
+
+	if (!vm->machine)
+		return;
+	set = &vm->machine->virtio;
+	/* else they let go a little later */
+	if (!down_read_trylock(&set->lock))
+		return;
+	for (slot = 0; slot < LODGE_PCI_SLOTS; slot++) {
+		dev = lodge_virtio_at(set, slot);
+		kept |= dev && lodge_worker_let_go(dev);
+	}
+	up_read(&set->lock);
+	/* of a worker that was the last to have it */
+	if (kept)
+		flush_delayed_fput();
 }
 
 /**

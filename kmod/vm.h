@@ -87,6 +87,7 @@ bool lodge_vm_get_live(struct lodge_vm *vm);
 void lodge_vm_put(struct lodge_vm *vm);
 void lodge_vm_put_later(struct lodge_vm *vm);
 bool lodge_vm_queue(struct work_struct *work);
+void lodge_vm_let_go(struct lodge_vm *vm);
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg);
 int lodge_vm_vsock(struct lodge_vm *vm, const struct lodge_vsock *arg, void (*put)(void *vm));
 struct lodge_console *lodge_vm_console(struct lodge_vm *vm, unsigned int which);

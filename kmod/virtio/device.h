@@ -15,6 +15,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/hrtimer.h>
 #include <linux/if_ether.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -172,7 +173,11 @@ struct lodge_virtio_queue {
  * @started: @ops->start has been called, @ops->stop not yet [W]
  * @kicked: a bit a queue: to be served; atomic
  * @events: a bit for what else the worker is to look at; atomic
- * @settled: who waits for the worker to have done resets, or to have stopped
+ * @has_mm: the worker has @mm as its own, and keeps it [W]
+ * @used: it has had work since @linger expired last
+ * @lingering: it sleeps with @mm; the worker writes
+ * @linger: expires while it has @mm
+ * @settled: who waits for the worker to have done resets, to have stopped, or to have let go
  * @kicks: counted since the device was made, as are the following two
  * @interrupts: likewise
  * @count: by LODGE_VIRTIO_*; the worker writes
@@ -202,6 +207,10 @@ struct lodge_virtio {
 	bool started;
 	unsigned long kicked;
 	unsigned long events;
+	bool has_mm;
+	bool used;
+	bool lingering;
+	struct hrtimer linger;
 	wait_queue_head_t settled;
 	atomic64_t kicks;
 	atomic64_t interrupts;

@@ -2,23 +2,31 @@
 /*
  * The thread that serves a virtio device: woken, with the owner's memory, and gone.
  *
- * It does not keep the owner's address space alive while it sleeps: that has the vCPUs' run
- * areas mapped, hence holds their files, hence the VM, hence us.
+ * It does not keep the owner's address space for longer than it has work, and a little: that has
+ * the vCPUs' run areas mapped, hence holds their files, hence the VM, hence us.  The little is for
+ * the next request: to take and drop an address space costs more than to serve many a one.
  */
 #include <linux/bitops.h>
 #include <linux/cgroup.h>
 #include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/wait.h>
 
+#include "../compat.h"
 #include "../mem.h"
 #include "device.h"
 #include "worker.h"
 
 /* lodge_virtio.events */
 #define EVENT_UPDATE	0	/* status or queues are not what the worker has made of them */
+#define EVENT_LET_GO	1	/* of the owner's memory */
+
+#define LINGER_NS	(4 * NSEC_PER_MSEC)
 
 /**
  * lodge_worker_update - the registers have changed
@@ -44,6 +52,76 @@ void lodge_virtio_wake(struct lodge_virtio *dev, unsigned int queue)
 		wake_up_process(dev->worker);
 }
 
+/* ---- the owner's memory -------------------------------------------------- */
+
+/* Each LINGER_NS while the worker has it */
+static enum hrtimer_restart lingered(struct hrtimer *timer)
+{
+	struct lodge_virtio *dev = container_of(timer, struct lodge_virtio, linger);
+
+	if (READ_ONCE(dev->used)) {
+		WRITE_ONCE(dev->used, false);
+		hrtimer_forward_now(timer, ns_to_ktime(LINGER_NS));
+		return HRTIMER_RESTART;
+	}
+	set_bit(EVENT_LET_GO, &dev->events);
+	wake_up_process(dev->worker);
+	return HRTIMER_NORESTART;
+}
+
+/* Return: false if it has gone, or there is no owner any more */
+static bool take_memory(struct lodge_virtio *dev)
+{
+	bool used = READ_ONCE(dev->used);
+
+	WRITE_ONCE(dev->used, true);
+	/* one whose work never ends for as long as LINGER_NS is to see it, too */
+	if (dev->has_mm)
+		return used || lodge_mem_owned(dev->mem);
+	if (!lodge_mem_use(dev->mem))
+		return false;
+	kthread_use_mm(dev->mm);
+	dev->has_mm = true;
+	hrtimer_start(&dev->linger, ns_to_ktime(LINGER_NS), HRTIMER_MODE_REL);
+	return true;
+}
+
+static void end_lingering(struct lodge_virtio *dev)
+{
+	WRITE_ONCE(dev->lingering, false);
+	if (wq_has_sleeper(&dev->settled))
+		wake_up_all(&dev->settled);
+}
+
+static void drop_memory(struct lodge_virtio *dev)
+{
+	if (dev->has_mm) {
+		hrtimer_cancel(&dev->linger);
+		kthread_unuse_mm(dev->mm);
+		lodge_mem_unuse(dev->mem);
+		dev->has_mm = false;
+	}
+	end_lingering(dev);
+}
+
+/**
+ * lodge_worker_let_go - have a worker without work drop the owner's memory
+ * @dev: the device, which stays
+ *
+ * Waits until it has, but not for one that works: that drops it when it is done.
+ *
+ * Return: false if it had none.
+ */
+bool lodge_worker_let_go(struct lodge_virtio *dev)
+{
+	if (!READ_ONCE(dev->lingering))
+		return false;
+	set_bit(EVENT_LET_GO, &dev->events);
+	wake_up_process(dev->worker);
+	wait_event(dev->settled, !READ_ONCE(dev->lingering));
+	return true;
+}
+
 /* ---- work ---------------------------------------------------------------- */
 
 static void serve(struct lodge_virtio *dev)
@@ -60,29 +138,39 @@ static void serve(struct lodge_virtio *dev)
 
 static bool has_work(struct lodge_virtio *dev)
 {
-	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events);
+	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events) & BIT(EVENT_UPDATE);
 }
 
 static void work(struct lodge_virtio *dev)
 {
 	bool owned = true;
 
-	if (!lodge_mem_use(dev->mem)) {
+	end_lingering(dev);
+	if (!take_memory(dev)) {
+		drop_memory(dev);
 		lodge_virtio_give_up(dev);
 		return;
 	}
-	kthread_use_mm(dev->mm);
 	do {
 		if (test_and_clear_bit(EVENT_UPDATE, &dev->events))
 			lodge_virtio_update(dev);
 		serve(dev);
 		cond_resched();
-		owned = lodge_mem_owned(dev->mem);
-	} while (has_work(dev) && !kthread_should_stop() && owned);
-	kthread_unuse_mm(dev->mm);
-	lodge_mem_unuse(dev->mem);
-	if (!owned)
-		lodge_virtio_give_up(dev);
+	} while (has_work(dev) && !kthread_should_stop() && (owned = lodge_mem_owned(dev->mem)));
+	if (owned)
+		return;
+	drop_memory(dev);
+	lodge_virtio_give_up(dev);
+}
+
+static void sleep(struct lodge_virtio *dev)
+{
+	set_current_state(TASK_IDLE);
+	if (!READ_ONCE(dev->kicked) && !READ_ONCE(dev->events) && !kthread_should_stop()) {
+		WRITE_ONCE(dev->lingering, dev->has_mm);
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -110,15 +198,13 @@ static int run(void *opaque)
 	s->err = cgroup_attach_task_all(s->owner, current);
 	complete(&s->done);
 	while (!kthread_should_stop()) {
-		set_current_state(TASK_IDLE);
-		if (!has_work(dev) && !kthread_should_stop()) {
-			schedule();
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		work(dev);
+		sleep(dev);
+		if (has_work(dev))
+			work(dev);
+		if (test_and_clear_bit(EVENT_LET_GO, &dev->events))
+			drop_memory(dev);
 	}
-	__set_current_state(TASK_RUNNING);
+	drop_memory(dev);
 	lodge_virtio_stop(dev);
 	return 0;
 }
@@ -144,6 +230,7 @@ int lodge_worker_start(struct lodge_virtio *dev, const char *name)
 	dev->worker = task;
 	dev->mm = dev->mem->mmu.mm;
 	mmgrab(dev->mm);
+	compat_hrtimer_setup(&dev->linger, lingered, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	wake_up_process(task);
 	wait_for_completion(&s.done);
 	if (s.err)
