@@ -14,13 +14,15 @@
 
 #include <linux/atomic.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "mmu/notifier.h"
 
-struct iovec;
 struct lodge_dirty_log;
 struct lodge_slot;
 struct lodge_mem_slot;
@@ -97,12 +99,26 @@ struct lodge_mem {
  * struct lodge_mem_near - where accesses that lie near each other found memory last
  * @version: lodge_mem.version as of then
  * @slot: or NULL; valid under lodge_mem.srcu, while @version is what that is
+ * @held: between lodge_mem_hold() and lodge_mem_release()
+ * @idx: of lodge_mem.srcu, if @held
+ * @gpa: start of what is known of @slot without looking at it
+ * @len: bytes of that; 0 unless @held
+ * @hva: its address in the owner's memory
+ * @read_only: the guest cannot write to it
+ * @logged: what is written is to be logged
  *
  * Zeroed at first; one user at a time.
  */
 struct lodge_mem_near {
 	unsigned long version;
 	struct lodge_mem_slot *slot;
+	bool held;
+	int idx;
+	gpa_t gpa;
+	u64 len;
+	unsigned long hva;
+	bool read_only;
+	bool logged;
 };
 
 int lodge_mem_init(struct lodge_mem *mem, const struct lodge_mem_ops *ops,
@@ -121,17 +137,110 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
 int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
-int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
+void lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near);
+void lodge_mem_release(struct lodge_mem *mem, struct lodge_mem_near *near);
+int lodge_mem_read_slot(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
 			size_t len);
-int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
+int lodge_mem_write_slot(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 			 const void *buf, size_t len);
-int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
-		  bool write, struct iovec *iov, unsigned int max);
+int lodge_mem_iov_slots(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+			bool write, struct iovec *iov, unsigned int max);
 int lodge_mem_peek(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 bool lodge_mem_slot(struct lodge_mem *mem, unsigned int n, u64 *gpa, u64 *len, bool *read_only);
 bool lodge_mem_logs(struct lodge_mem *mem);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
+
+/* NULL unless all of it is what is known */
+static inline void __user *lodge_mem_known(const struct lodge_mem_near *near, gpa_t gpa, size_t len)
+{
+	u64 offset = gpa - near->gpa;
+
+	if (offset >= near->len || len > near->len - offset)
+		return NULL;
+	offset &= array_index_mask_nospec(offset, near->len);
+	return (void __user *)(near->hva + offset);
+}
+
+/**
+ * lodge_mem_read_near() - as lodge_mem_read(), for many that are near each other
+ * @mem: of the calling process
+ * @near: the same each time
+ * @gpa: guest-physical address
+ * @buf: result, undefined after an error
+ * @len: bytes; may span slots
+ *
+ * Return: as lodge_mem_read().
+ */
+static __always_inline int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near,
+					       gpa_t gpa, void *buf, size_t len)
+{
+	const void __user *at = lodge_mem_known(near, gpa, len);
+
+	if (at && !((unsigned long)at & (len - 1))) {
+		if (__builtin_constant_p(len) && len == 2)
+			return get_user(*(u16 *)buf, (const u16 __user *)at);
+		if (__builtin_constant_p(len) && len == 16)
+			return get_user(((u64 *)buf)[0], (const u64 __user *)at) ?:
+			       get_user(((u64 *)buf)[1], (const u64 __user *)at + 1);
+	}
+	return lodge_mem_read_slot(mem, near, gpa, buf, len);
+}
+
+/**
+ * lodge_mem_write_near() - as lodge_mem_write(), for many that are near each other
+ * @mem: of the calling process
+ * @near: the same each time
+ * @gpa: guest-physical address
+ * @buf: what to write
+ * @len: bytes; may span slots; after an error some may have been written
+ *
+ * Return: as lodge_mem_write().
+ */
+static __always_inline int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near,
+						gpa_t gpa, const void *buf, size_t len)
+{
+	void __user *at = lodge_mem_known(near, gpa, len);
+
+	if (at && !near->read_only && !near->logged && !((unsigned long)at & (len - 1))) {
+		if (__builtin_constant_p(len) && len == 2)
+			return put_user(*(const u16 *)buf, (u16 __user *)at);
+		if (__builtin_constant_p(len) && len == 4)
+			return put_user(*(const u32 *)buf, (u32 __user *)at);
+		if (__builtin_constant_p(len) && len == 8)
+			return put_user(*(const u64 *)buf, (u64 __user *)at);
+	}
+	return lodge_mem_write_slot(mem, near, gpa, buf, len);
+}
+
+/**
+ * lodge_mem_iov() - the owner's addresses of guest memory
+ * @mem: of the calling process
+ * @near: as for lodge_mem_read_near()
+ * @gpa: guest-physical address
+ * @len: bytes; may span slots
+ * @write: they are to be written to
+ * @iov: result: pieces in order, one for each slot that @len spans; undefined after
+ *	an error
+ * @max: pieces that fit
+ *
+ * Nothing is accessed and nothing is kept: after a change of slots the pieces are
+ * the owner's memory still, but not the guest's any more.  Whoever writes there tells
+ * lodge_mem_log().
+ *
+ * Return: the number of pieces, 0 if @len is; -EFAULT if some of it is in no slot, or
+ * in a read-only one and @write; -E2BIG if there are more than @max.
+ */
+static inline int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
+				size_t len, bool write, struct iovec *iov, unsigned int max)
+{
+	void __user *at = lodge_mem_known(near, gpa, len);
+
+	if (!at || !len || !max || (write && near->read_only))
+		return lodge_mem_iov_slots(mem, near, gpa, len, write, iov, max);
+	*iov = (struct iovec){ .iov_base = at, .iov_len = len };
+	return 1;
+}
 
 /**
  * lodge_mem_eptp() - the value of the VMCS field "EPT pointer"

@@ -29,6 +29,18 @@ static struct lodge_mem_slot *slot_at(struct lodge_mem *mem, gpa_t gpa)
 	return slot;
 }
 
+/* While held: what was found stays good, though it may not be in the table any more */
+static void know(struct lodge_mem_near *near)
+{
+	const struct lodge_mem_slot *slot = near->slot;
+
+	near->gpa = slot->gpa;
+	near->len = slot->len;
+	near->hva = lodge_slot_hva(slot, slot->gpa);
+	near->read_only = slot->flags & LODGE_SLOT_READONLY;
+	near->logged = slot->dirty;
+}
+
 /* Likewise, looked for where one was found last */
 static struct lodge_mem_slot *slot_near(struct lodge_mem *mem, struct lodge_mem_near *near,
 					gpa_t gpa)
@@ -40,7 +52,52 @@ static struct lodge_mem_slot *slot_near(struct lodge_mem *mem, struct lodge_mem_
 		near->slot = slot_at(mem, gpa);
 		near->version = version;
 	}
+	if (near->held && near->slot)
+		know(near);
 	return near->slot;
+}
+
+static int enter(struct lodge_mem *mem, const struct lodge_mem_near *near)
+{
+	return near->held ? near->idx : srcu_read_lock(&mem->srcu);
+}
+
+static void leave(struct lodge_mem *mem, const struct lodge_mem_near *near, int idx)
+{
+	if (!near->held)
+		srcu_read_unlock(&mem->srcu, idx);
+}
+
+/**
+ * lodge_mem_hold() - begin accesses that lie near each other, to find memory the faster
+ * @mem: of the calling process; nothing happens if it is another's
+ * @near: of the accesses, not held
+ *
+ * Who changes slots waits for lodge_mem_release(), so this is for what ends soon.
+ */
+void lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near)
+{
+	if (current->mm != mem->mmu.mm)
+		return;
+	near->idx = srcu_read_lock(&mem->srcu);
+	near->held = true;
+	/* as in slot_near() */
+	if (near->slot && near->version == smp_load_acquire(&mem->version))
+		know(near);
+}
+
+/**
+ * lodge_mem_release() - mirror of lodge_mem_hold(), by the same task
+ * @mem: likewise
+ * @near: likewise; nothing happens if it is not held
+ */
+void lodge_mem_release(struct lodge_mem *mem, struct lodge_mem_near *near)
+{
+	if (!near->held)
+		return;
+	near->held = false;
+	near->len = 0;
+	srcu_read_unlock(&mem->srcu, near->idx);
 }
 
 static bool holds(const struct lodge_mem_slot *slot, gpa_t gpa, size_t len)
@@ -157,17 +214,8 @@ int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t le
 	return ret;
 }
 
-/**
- * lodge_mem_read_near() - as lodge_mem_read(), for many that are near each other
- * @mem: of the calling process
- * @near: the same each time
- * @gpa: guest-physical address
- * @buf: result, undefined after an error
- * @len: bytes; may span slots
- *
- * Return: as lodge_mem_read().
- */
-int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
+/* lodge_mem_read_near(), of what is not known or not aligned */
+int lodge_mem_read_slot(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
 			size_t len)
 {
 	struct lodge_mem_slot *slot;
@@ -175,27 +223,18 @@ int lodge_mem_read_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_
 
 	if (unlikely(current->mm != mem->mmu.mm))
 		return -EFAULT;
-	idx = srcu_read_lock(&mem->srcu);
+	idx = enter(mem, near);
 	slot = slot_near(mem, near, gpa);
 	if (likely(holds(slot, gpa, len)))
 		ret = copy_in(buf, (const void __user *)lodge_slot_hva(slot, gpa), len);
 	else
 		ret = lodge_mem_read(mem, gpa, buf, len);
-	srcu_read_unlock(&mem->srcu, idx);
+	leave(mem, near, idx);
 	return ret;
 }
 
-/**
- * lodge_mem_write_near() - as lodge_mem_write(), for many that are near each other
- * @mem: of the calling process
- * @near: the same each time
- * @gpa: guest-physical address
- * @buf: what to write
- * @len: bytes; may span slots; after an error some may have been written
- *
- * Return: as lodge_mem_write().
- */
-int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
+/* lodge_mem_write_near(), likewise */
+int lodge_mem_write_slot(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 			 const void *buf, size_t len)
 {
 	struct lodge_mem_slot *slot;
@@ -203,7 +242,7 @@ int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa
 
 	if (unlikely(current->mm != mem->mmu.mm))
 		return -EFAULT;
-	idx = srcu_read_lock(&mem->srcu);
+	idx = enter(mem, near);
 	slot = slot_near(mem, near, gpa);
 	if (likely(holds(slot, gpa, len) && !(slot->flags & LODGE_SLOT_READONLY))) {
 		ret = copy_out((void __user *)lodge_slot_hva(slot, gpa), buf, len);
@@ -213,7 +252,7 @@ int lodge_mem_write_near(struct lodge_mem *mem, struct lodge_mem_near *near, gpa
 	} else {
 		ret = lodge_mem_write(mem, gpa, buf, len);
 	}
-	srcu_read_unlock(&mem->srcu, idx);
+	leave(mem, near, idx);
 	return ret;
 }
 
@@ -332,26 +371,9 @@ int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte)
 	return ret;
 }
 
-/**
- * lodge_mem_iov() - the owner's addresses of guest memory
- * @mem: of the calling process
- * @near: as for lodge_mem_read_near()
- * @gpa: guest-physical address
- * @len: bytes; may span slots
- * @write: they are to be written to
- * @iov: result: pieces in order, one for each slot that @len spans; undefined after
- *	an error
- * @max: pieces that fit
- *
- * Nothing is accessed and nothing is kept: after a change of slots the pieces are
- * the owner's memory still, but not the guest's any more.  Whoever writes there tells
- * lodge_mem_log().
- *
- * Return: the number of pieces, 0 if @len is; -EFAULT if some of it is in no slot, or
- * in a read-only one and @write; -E2BIG if there are more than @max.
- */
-int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
-		  bool write, struct iovec *iov, unsigned int max)
+/* lodge_mem_iov(), likewise */
+int lodge_mem_iov_slots(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
+			bool write, struct iovec *iov, unsigned int max)
 {
 	struct lodge_mem_slot *slot;
 	unsigned int nr = 0;
@@ -360,7 +382,7 @@ int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 
 	if (unlikely(current->mm != mem->mmu.mm))
 		return -EFAULT;
-	idx = srcu_read_lock(&mem->srcu);
+	idx = enter(mem, near);
 	for (; len; gpa += n, len -= n) {
 		slot = slot_near(mem, near, gpa);
 		if (!slot || (write && slot->flags & LODGE_SLOT_READONLY)) {
@@ -375,7 +397,7 @@ int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa,
 		iov[nr].iov_base = (void __user *)lodge_slot_hva(slot, gpa);
 		iov[nr++].iov_len = n;
 	}
-	srcu_read_unlock(&mem->srcu, idx);
+	leave(mem, near, idx);
 	return ret ?: nr;
 }
 

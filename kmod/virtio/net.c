@@ -15,6 +15,7 @@
 #include <linux/virtio_ids.h>
 
 #include "../alloc.h"
+#include "../mem.h"
 #include "net.h"
 #include "net_tap.h"
 
@@ -155,12 +156,16 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	/* pairs that the driver does not know of */
 	if (queue > lodge_net_ctl_queue(net))
 		return false;
+	/* what is commanded may take its time */
+	if (queue < lodge_net_ctl_queue(net))
+		lodge_mem_hold(vq->mem, &vq->near);
 	cred = override_creds(net->pair[0].file->f_cred);
 	lodge_vq_disable_kicks(vq);
 	ret = serve(net, queue, &pushed);
 	if (pushed && lodge_vq_wants_interrupt(vq) == 1)
 		lodge_virtio_interrupt(dev, queue);
 	revert_creds(cred);
+	lodge_mem_release(vq->mem, &vq->near);
 	if (ret < 0 || vq->broken)
 		lodge_virtio_needs_reset(dev);
 	return ret > 0;

@@ -407,6 +407,9 @@ static int put_entries(struct lodge_vq *vq, unsigned int at, const struct lodge_
 	__le64 entry[PUSH_AT_ONCE];
 	unsigned int i;
 
+	/* aligned as words of 32 bits are */
+	if (n == 1)
+		return put32(vq, gpa, used->id) ?: put32(vq, gpa + sizeof(u32), used->written);
 	for (i = 0; i < n; i++)
 		entry[i] = cpu_to_le64(used[i].id | (u64)used[i].written << 32);
 	if (lodge_mem_write_near(vq->mem, &vq->near, gpa, entry, n * sizeof(entry[0])))
