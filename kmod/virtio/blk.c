@@ -247,7 +247,6 @@ static int tell(struct lodge_blk *blk, unsigned int queue)
 static bool kick(struct lodge_virtio *dev, unsigned int queue)
 {
 	struct lodge_blk *blk = blk_of(dev);
-	const struct cred *cred = override_creds(blk->file->f_cred);
 	struct blk_plug plug;
 	int pushed, ret;
 
@@ -261,7 +260,6 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	}
 	if (pushed > 0 && tell(blk, queue) < 0)
 		ret = -EIO;
-	revert_creds(cred);
 	if (ret < 0)
 		lodge_virtio_needs_reset(dev);
 	return ret > 0;

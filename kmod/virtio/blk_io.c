@@ -242,7 +242,7 @@ static bool do_sleeping(struct lodge_blk_request *r)
 static void work(struct work_struct *work)
 {
 	struct lodge_blk_request *r = container_of(work, struct lodge_blk_request, work);
-	const struct cred *cred = r->blk->file->f_cred;
+	const struct cred *cred;
 	struct mm_struct *mm = r->blk->dev.mm;
 	bool done;
 
@@ -251,7 +251,7 @@ static void work(struct work_struct *work)
 		return;
 	}
 	kthread_use_mm(mm);
-	cred = override_creds(cred);
+	cred = override_creds(r->blk->dev.cred);
 	done = do_sleeping(r);
 	revert_creds(cred);
 	kthread_unuse_mm(mm);

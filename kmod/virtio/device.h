@@ -23,6 +23,7 @@
 
 #include "vq.h"
 
+struct cred;
 struct file;
 struct lodge_mem;
 struct lodge_virtio;
@@ -153,6 +154,7 @@ struct lodge_virtio_queue {
  * @ops: kind of device [I]
  * @mem: the VM's memory [I]
  * @mm: the owner's address space, which is not kept: a reference from mmgrab() [I]
+ * @cred: what the worker may do [I]
  * @interrupt: of the transport: a message or a line for a queue or LODGE_VIRTIO_CONFIG;
  *	any context [I]
  * @transport_reset: of the transport: its own registers and interrupt; @lock held [I]
@@ -189,6 +191,7 @@ struct lodge_virtio {
 	const struct lodge_virtio_ops *ops;
 	struct lodge_mem *mem;
 	struct mm_struct *mm;
+	const struct cred *cred;
 	void (*interrupt)(struct lodge_virtio *dev, int queue);
 	void (*transport_reset)(struct lodge_virtio *dev);
 	void *transport;

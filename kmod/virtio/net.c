@@ -6,7 +6,6 @@
  *
  * and back.  Offloads are the tap's: its header is ours.
  */
-#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/file.h>
@@ -149,7 +148,6 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 {
 	struct lodge_net *net = lodge_net_of(dev);
 	struct lodge_vq *vq = &dev->queue[queue].vq;
-	const struct cred *cred;
 	unsigned int pushed = 0;
 	int ret;
 
@@ -159,12 +157,10 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	/* what is commanded may take its time */
 	if (queue < lodge_net_ctl_queue(net))
 		lodge_mem_hold(vq->mem, &vq->near);
-	cred = override_creds(net->pair[0].file->f_cred);
 	lodge_vq_disable_kicks(vq);
 	ret = serve(net, queue, &pushed);
 	if (pushed && lodge_vq_wants_interrupt(vq) == 1)
 		lodge_virtio_interrupt(dev, queue);
-	revert_creds(cred);
 	lodge_mem_release(vq->mem, &vq->near);
 	if (ret < 0 || vq->broken)
 		lodge_virtio_needs_reset(dev);

@@ -9,7 +9,9 @@
 #include <linux/bitops.h>
 #include <linux/cgroup.h>
 #include <linux/completion.h>
+#include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -193,6 +195,7 @@ static int run(void *opaque)
 {
 	struct start_up *s = opaque;
 	struct lodge_virtio *dev = s->dev;
+	const struct cred *own = override_creds(dev->cred);
 
 	/* those of version 1; those of version 2 take no kernel threads */
 	s->err = cgroup_attach_task_all(s->owner, current);
@@ -206,7 +209,16 @@ static int run(void *opaque)
 	}
 	drop_memory(dev);
 	lodge_virtio_stop(dev);
+	revert_creds(own);
 	return 0;
+}
+
+/* As who opened what is behind the device; else as who made it */
+static const struct cred *cred_of(struct lodge_virtio *dev)
+{
+	const struct file *file = dev->ops->file ? dev->ops->file(dev, 0) : NULL;
+
+	return file ? file->f_cred : current_cred();
 }
 
 /**
@@ -230,6 +242,7 @@ int lodge_worker_start(struct lodge_virtio *dev, const char *name)
 	dev->worker = task;
 	dev->mm = dev->mem->mmu.mm;
 	mmgrab(dev->mm);
+	dev->cred = get_cred(cred_of(dev));
 	compat_hrtimer_setup(&dev->linger, lingered, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	wake_up_process(task);
 	wait_for_completion(&s.done);
@@ -245,5 +258,6 @@ int lodge_worker_start(struct lodge_virtio *dev, const char *name)
 void lodge_worker_stop(struct lodge_virtio *dev)
 {
 	kthread_stop(dev->worker);
+	put_cred(dev->cred);
 	mmdrop(dev->mm);
 }
