@@ -17,16 +17,16 @@
 
 #define RANGES	64
 
-/* Of huge pages whole ones only: a part of one cannot be given back */
+/*
+ * Huge pages of the pool stay.  Newer kernels (6.12) keep them reserved for the mapping, so
+ * nobody would gain; older ones (6.1) do not, and the guest ends if others have them all when
+ * it needs one.
+ */
 static void discard(const struct vm *vm, const struct lodge_range *r)
 {
-	uint64_t page = vm->config->pages == GUESTMEM_HUGETLB ? 2 << 20 : 4096;
-	uint64_t from = (r->addr + page - 1) & -page;
-	uint64_t to = (r->addr + r->len) & -page;
-
 	/* if it fails, the memory stays the guest's */
-	if (from < to)
-		madvise((void *)from, to - from, MADV_DONTNEED);
+	if (vm->config->pages != GUESTMEM_HUGETLB)
+		madvise((void *)r->addr, r->len, MADV_DONTNEED);
 }
 
 /**
