@@ -151,7 +151,7 @@ static size_t free_memory(void)
 	return kib << 10;
 }
 
-/* Some words of each page, so that an emulator comes to an end */
+/* Some words of each page, so that an emulator comes to an end; their neighbours stay zero */
 static bool fill_memory(size_t size)
 {
 	uint64_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -166,6 +166,9 @@ static bool fill_memory(size_t size)
 	for (i = 0; i < size / 8; i += 37)
 		if (p[i] != next_random() + i)
 			return fail("it does not hold what was written");
+	for (i = 0; i < size / 8; i += 37)
+		if (p[i ^ 1])
+			return fail("it was not zero at first");
 	munmap(p, size);
 	snprintf(note, sizeof(note), "%zu MiB", size >> 20);
 	return true;
