@@ -18,6 +18,7 @@
 #include "../mem.h"
 #include "blk.h"
 #include "blk_io.h"
+#include "worker.h"
 
 #define QUEUE_SIZE	256	/* descriptors */
 #define DEPTH		128	/* requests under way, of a queue */
@@ -222,7 +223,7 @@ static int take(struct lodge_blk *blk, unsigned int queue, int *pushed)
 			ret = -EINVAL;
 		if (ret <= 0) {
 			put_request(r);
-			return ret ?: lodge_vq_enable_kicks(vq);
+			return ret ?: lodge_worker_rest(&blk->dev, queue);
 		}
 		if (!begin(r))
 			continue;

@@ -179,6 +179,8 @@ struct lodge_virtio_queue {
  * @used: it has had work since @linger expired last
  * @lingering: it sleeps with @mm; the worker writes
  * @linger: expires while it has @mm
+ * @watched: a bit for each queue that is empty, and whose driver does not kick [W]
+ * @watch_ns: for how long they are looked at before the worker sleeps [W]
  * @settled: who waits for the worker to have done resets, to have stopped, or to have let go
  * @kicks: counted since the device was made, as are the following two
  * @interrupts: likewise
@@ -214,6 +216,8 @@ struct lodge_virtio {
 	bool used;
 	bool lingering;
 	struct hrtimer linger;
+	unsigned long watched;
+	u64 watch_ns;
 	wait_queue_head_t settled;
 	atomic64_t kicks;
 	atomic64_t interrupts;

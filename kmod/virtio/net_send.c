@@ -15,6 +15,7 @@
 
 #include "../compat.h"
 #include "net_tap.h"
+#include "worker.h"
 
 /* What the tap wants of it lies at the start of the memory of a copy */
 #define HEADER_ROOM	32
@@ -143,7 +144,8 @@ static int send_frames(struct lodge_net *net, unsigned int from, unsigned int *n
 			return 0;
 		ret = lodge_vq_pop(vq, chain);
 		if (ret <= 0)
-			return ret ?: lodge_vq_enable_kicks(vq);
+			return ret ?: lodge_worker_rest(&net->dev,
+							LODGE_NET_PAIR * from + LODGE_NET_TX);
 		if (chain->in_len || chain->out_len < LODGE_NET_HDR)
 			return -EINVAL;
 		if (!copy_frame(pair, chain)) {

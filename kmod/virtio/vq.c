@@ -376,6 +376,19 @@ int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain)
 }
 
 /**
+ * lodge_vq_peek() - has the driver made a chain available?
+ * @vq: as for lodge_vq_pop()
+ *
+ * Return: 1 or 0; negative with @vq broken.
+ */
+int lodge_vq_peek(struct lodge_vq *vq)
+{
+	u16 flags;
+
+	return look(vq, &flags);
+}
+
+/**
  * lodge_vq_undo() - put the chain popped last back
  * @vq: as for lodge_vq_pop()
  * @chain: popped last, nothing else was since

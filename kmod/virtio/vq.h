@@ -109,6 +109,7 @@ struct lodge_vq_used {
 
 int lodge_vq_start(struct lodge_vq *vq, struct lodge_mem *mem, const struct lodge_vq_setup *setup);
 int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain);
+int lodge_vq_peek(struct lodge_vq *vq);
 int lodge_vq_push(struct lodge_vq *vq, const struct lodge_vq_chain *chain, u32 written);
 int lodge_vq_push_all(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n);
 int lodge_vq_undo(struct lodge_vq *vq, const struct lodge_vq_chain *chain);

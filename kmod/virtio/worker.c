@@ -5,6 +5,9 @@
  * It does not keep the owner's address space for longer than it has work, and a little: that has
  * the vCPUs' run areas mapped, hence holds their files, hence the VM, hence us.  The little is for
  * the next request: to take and drop an address space costs more than to serve many a one.
+ *
+ * Where the next requests have come soon of late it looks for them itself for a moment before it
+ * sleeps, and the driver, which sees that no kick is wanted, makes no exit.
  */
 #include <linux/bitops.h>
 #include <linux/cgroup.h>
@@ -15,8 +18,11 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/stat.h>
 #include <linux/wait.h>
 
 #include "../compat.h"
@@ -29,6 +35,12 @@
 #define EVENT_LET_GO	1	/* of the owner's memory */
 
 #define LINGER_NS	(4 * NSEC_PER_MSEC)
+
+#define WATCH_MIN_NS	(10 * NSEC_PER_USEC)
+
+static unsigned int watch_us = 50;
+module_param(watch_us, uint, 0644);
+MODULE_PARM_DESC(watch_us, "microseconds that a worker looks for requests at most before it sleeps (50; 0: it sleeps at once)");
 
 /**
  * lodge_worker_update - the registers have changed
@@ -124,6 +136,64 @@ bool lodge_worker_let_go(struct lodge_virtio *dev)
 	return true;
 }
 
+/* ---- requests that come soon --------------------------------------------- */
+
+/**
+ * lodge_worker_rest - there is nothing in a queue now
+ * @dev: the device; its worker calls, with the queue's kicks disabled
+ * @queue: number
+ *
+ * Return: 0, a kick will tell, or the worker finds out; 1, there is something; negative with the
+ * queue broken.
+ */
+int lodge_worker_rest(struct lodge_virtio *dev, unsigned int queue)
+{
+	if (!dev->watch_ns)
+		return lodge_vq_enable_kicks(&dev->queue[queue].vq);
+	__set_bit(queue, &dev->watched);
+	return 0;
+}
+
+static bool has_work(struct lodge_virtio *dev)
+{
+	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events) & BIT(EVENT_UPDATE);
+}
+
+/* Of all queues that rest */
+static void look(struct lodge_virtio *dev, int (*at)(struct lodge_vq *vq))
+{
+	unsigned int i;
+
+	for_each_set_bit(i, &dev->watched, LODGE_VIRTIO_QUEUES)
+		if (dev->started && dev->queue[i].running && at(&dev->queue[i].vq))
+			set_bit(i, &dev->kicked);
+}
+
+static void watch(struct lodge_virtio *dev)
+{
+	u64 end = ktime_get_ns() + dev->watch_ns;
+
+	/* not where somebody else could run: the driver perhaps */
+	while (!has_work(dev) && !READ_ONCE(dev->events) && !kthread_should_stop() &&
+	       single_task_running() && !need_resched() && ktime_get_ns() < end) {
+		look(dev, lodge_vq_peek);
+		cpu_relax();
+	}
+	look(dev, lodge_vq_enable_kicks);
+	dev->watched = 0;
+}
+
+/* For how long to watch the next time: longer if that might have done this time, else not at all */
+static void learn(struct lodge_virtio *dev, u64 slept_ns)
+{
+	u64 most = READ_ONCE(watch_us) * NSEC_PER_USEC;
+
+	if (slept_ns > most)
+		dev->watch_ns = 0;
+	else
+		dev->watch_ns = clamp(2 * dev->watch_ns, min(WATCH_MIN_NS, most), most);
+}
+
 /* ---- work ---------------------------------------------------------------- */
 
 static void serve(struct lodge_virtio *dev)
@@ -133,14 +203,10 @@ static void serve(struct lodge_virtio *dev)
 	for (i = 0; i < dev->nr_queues; i++) {
 		if (!test_and_clear_bit(i, &dev->kicked))
 			continue;
+		__clear_bit(i, &dev->watched);
 		if (dev->started && dev->queue[i].running && dev->ops->kick(dev, i))
 			set_bit(i, &dev->kicked);
 	}
-}
-
-static bool has_work(struct lodge_virtio *dev)
-{
-	return READ_ONCE(dev->kicked) || READ_ONCE(dev->events) & BIT(EVENT_UPDATE);
 }
 
 static void work(struct lodge_virtio *dev)
@@ -158,6 +224,8 @@ static void work(struct lodge_virtio *dev)
 			lodge_virtio_update(dev);
 		serve(dev);
 		cond_resched();
+		if (dev->watched && !has_work(dev))
+			watch(dev);
 	} while (has_work(dev) && !kthread_should_stop() && (owned = lodge_mem_owned(dev->mem)));
 	if (owned)
 		return;
@@ -167,12 +235,19 @@ static void work(struct lodge_virtio *dev)
 
 static void sleep(struct lodge_virtio *dev)
 {
+	bool learns = READ_ONCE(watch_us) && num_online_cpus() > 1;
+	u64 start = learns ? ktime_get_ns() : 0;
+
 	set_current_state(TASK_IDLE);
 	if (!READ_ONCE(dev->kicked) && !READ_ONCE(dev->events) && !kthread_should_stop()) {
 		WRITE_ONCE(dev->lingering, dev->has_mm);
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+	if (learns)
+		learn(dev, ktime_get_ns() - start);
+	else
+		dev->watch_ns = 0;
 }
 
 /* ---- life ---------------------------------------------------------------- */

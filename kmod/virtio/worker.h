@@ -12,6 +12,7 @@ struct lodge_virtio;
 int lodge_worker_start(struct lodge_virtio *dev, const char *name);
 void lodge_worker_stop(struct lodge_virtio *dev);
 void lodge_worker_update(struct lodge_virtio *dev);
+int lodge_worker_rest(struct lodge_virtio *dev, unsigned int queue);
 bool lodge_worker_let_go(struct lodge_virtio *dev);
 
 #endif /* LODGE_VIRTIO_WORKER_H */

@@ -168,8 +168,11 @@ static void undone(bool packed)
 
 	start(4, packed, false, false);
 	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(lodge_vq_peek(&vq), 0);
 		ASSERT_TRUE(driver_add(part, 3, false));
+		EXPECT_EQ(lodge_vq_peek(&vq), 1);
 		ASSERT_EQ(lodge_vq_pop(&vq, &chain), 1);
+		EXPECT_EQ(lodge_vq_peek(&vq), 0);
 		EXPECT_EQ(lodge_vq_pop(&vq, &chain), 0);
 		ASSERT_EQ(lodge_vq_undo(&vq, &chain), 0);
 		EXPECT_EQ(lodge_vq_enable_kicks(&vq), 1);
