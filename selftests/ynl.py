@@ -131,7 +131,7 @@ def make_one():
     assert now['name'] == 'door' and now['vcpus'] == 1, now
     os.close(vcpu)
     os.close(made['fd'])
-    said, status = ask('--do', 'vm-new', device=device, name='door')
+    said, status = ask('--do', 'vm-new', device=1 << 20, name='door')
     assert status != 0 and 'is not open' in str(said) and '.device' in str(said), said
     assert len(ynl('--dump', 'vm-get')[0]) == 1
 
