@@ -4,7 +4,10 @@
  * kicks and interrupts go, and an owner who refuses, goes away or is killed.
  */
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <poll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,9 +380,25 @@ static void neglects_stop(void)
 	request(&o, 0);
 }
 
+/* The ring is mapped, and has the descriptor open: who waits for that, with the memory, does so for ever */
+static void neglects_start_with_a_ring(void)
+{
+	struct owner o = waits_for_start();
+	struct io_uring_params p = { 0 };
+	int ring = syscall(SYS_io_uring_setup, 1, &p);
+	void *at;
+
+	ASSERT_OK(ring);
+	at = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(u32), PROT_READ, MAP_SHARED, ring,
+		  IORING_OFF_SQ_RING);
+	ASSERT_NE(at, MAP_FAILED);
+	ASSERT_OK(syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &o.fd, 1));
+}
+
 TEST(killed_instead_of_starting)
 {
 	kill_while(neglects_start);
+	kill_while(neglects_start_with_a_ring);
 }
 
 TEST(killed_instead_of_stopping)

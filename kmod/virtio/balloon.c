@@ -366,7 +366,7 @@ static void stop(struct lodge_virtio *dev)
 {
 	struct balloon *b = balloon_of(dev);
 
-	lodge_balloon_fd_recall(&b->fd);
+	lodge_balloon_fd_recall(&b->fd, dev->mem);
 	if (b->busy)
 		finish(b);
 	b->stats_place = dev->queue[STATS].vq;

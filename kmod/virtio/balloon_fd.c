@@ -5,7 +5,6 @@
 #include <linux/anon_inodes.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
-#include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -13,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "balloon_fd.h"
+#include "worker.h"
 
 /* ---- the worker's side --------------------------------------------------- */
 
@@ -68,13 +68,14 @@ static bool take_back(struct lodge_balloon_fd *bfd)
 /**
  * lodge_balloon_fd_recall - no range is discarded after this
  * @bfd: the descriptor
+ * @mem: the VM's memory; the worker calls
  *
  * Waits until the owner has done with what he has read: else he could discard what the
  * guest has begun to use again.  An owner who has no guest any more is not waited for.
  */
-void lodge_balloon_fd_recall(struct lodge_balloon_fd *bfd)
+void lodge_balloon_fd_recall(struct lodge_balloon_fd *bfd, struct lodge_mem *mem)
 {
-	wait_event_idle(bfd->wait, take_back(bfd) || kthread_should_stop());
+	lodge_worker_wait(mem, bfd->wait, take_back(bfd));
 }
 
 /* ---- the owner's side ---------------------------------------------------- */

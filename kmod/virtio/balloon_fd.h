@@ -15,6 +15,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+struct lodge_mem;
 struct lodge_virtio;
 struct mm_struct;
 
@@ -72,6 +73,6 @@ int lodge_balloon_fd_open(struct lodge_balloon_fd *bfd, void (*put)(void *owner)
 /* the worker's side */
 bool lodge_balloon_fd_mine(struct lodge_balloon_fd *bfd);
 bool lodge_balloon_fd_offer(struct lodge_balloon_fd *bfd);
-void lodge_balloon_fd_recall(struct lodge_balloon_fd *bfd);
+void lodge_balloon_fd_recall(struct lodge_balloon_fd *bfd, struct lodge_mem *mem);
 
 #endif /* LODGE_VIRTIO_BALLOON_FD_H */

@@ -232,7 +232,7 @@ static int start(struct lodge_virtio *dev)
 			.size = vq->s.size, .next = vq->next,
 		};
 	}
-	err = lodge_vsock_fd_ask(&v->fd, &request, &answer);
+	err = lodge_vsock_fd_ask(&v->fd, dev->mem, &request, &answer);
 	v->running = !err;
 	return err;
 }
@@ -249,7 +249,7 @@ static void stop(struct lodge_virtio *dev)
 	if (!v->running)
 		return;
 	v->running = false;
-	err = lodge_vsock_fd_ask(&v->fd, &request, &answer);
+	err = lodge_vsock_fd_ask(&v->fd, dev->mem, &request, &answer);
 	for (i = 0; i < LODGE_VSOCK_QUEUES; i++) {
 		dev->queue[i].vq.next = answer.next[i];
 		/* nobody knows where to go on */

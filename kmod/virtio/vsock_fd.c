@@ -5,13 +5,13 @@
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
 #include <linux/fs.h>
-#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "vsock_fd.h"
+#include "worker.h"
 
 /* ---- the worker's side --------------------------------------------------- */
 
@@ -41,20 +41,23 @@ static void take_answer(struct lodge_vsock_fd *vfd, struct lodge_vsock_answer *a
 /**
  * lodge_vsock_fd_ask - have the owner do something
  * @vfd: the descriptor
+ * @mem: the VM's memory; the worker calls
  * @request: what
  * @answer: his; not all 0 or sensible, unless this succeeds
  *
- * Waits for the owner as long as he has the descriptor open and the device is not destroyed.
+ * Waits for the owner as long as there is one who has the descriptor open, and the device is not
+ * destroyed.
  *
  * Return: 0, or a negative errno: the owner's, or -EPIPE if he does not answer.
  */
-int lodge_vsock_fd_ask(struct lodge_vsock_fd *vfd, const struct lodge_vsock_request *request,
+int lodge_vsock_fd_ask(struct lodge_vsock_fd *vfd, struct lodge_mem *mem,
+		       const struct lodge_vsock_request *request,
 		       struct lodge_vsock_answer *answer)
 {
 	if (!put_request(vfd, request))
 		return -EPIPE;
 	wake_up_interruptible(&vfd->wait);
-	wait_event_idle(vfd->wait, !READ_ONCE(vfd->asked) || kthread_should_stop());
+	lodge_worker_wait(mem, vfd->wait, !READ_ONCE(vfd->asked));
 	take_answer(vfd, answer);
 	return -(int)answer->error;
 }

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+struct lodge_mem;
 struct mm_struct;
 
 /**
@@ -46,7 +47,8 @@ void lodge_vsock_fd_init(struct lodge_vsock_fd *vfd, struct mm_struct *mm);
 int lodge_vsock_fd_open(struct lodge_vsock_fd *vfd, void (*put)(void *owner), void *owner);
 
 /* the worker's side */
-int lodge_vsock_fd_ask(struct lodge_vsock_fd *vfd, const struct lodge_vsock_request *request,
+int lodge_vsock_fd_ask(struct lodge_vsock_fd *vfd, struct lodge_mem *mem,
+		       const struct lodge_vsock_request *request,
 		       struct lodge_vsock_answer *answer);
 
 #endif /* LODGE_VIRTIO_VSOCK_FD_H */
