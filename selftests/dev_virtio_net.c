@@ -97,6 +97,7 @@ static u8 tell(u16 q, u16 what, u32 value, u32 len)
 
 #define MQ(command)	(VIRTIO_NET_CTRL_MQ | (command) << 8)
 #define RX_PROMISC	VIRTIO_NET_CTRL_RX
+#define MAC_SET		(VIRTIO_NET_CTRL_MAC | VIRTIO_NET_CTRL_MAC_ADDR_SET << 8)
 
 static void set_pairs(u32 pairs)
 {
@@ -199,6 +200,36 @@ static void one_pair(void)
 	GUEST_SYNC(1);
 	receive(FLOWS, false);
 	ONE();
+	GUEST_DONE();
+}
+
+static u64 address_of_device(void)
+{
+	return read32(blk_bar + blk_config) | (u64)read16(blk_bar + blk_config + 4) << 32;
+}
+
+/* What it has been told does not outlive a reset, even where a bad queue has stopped it before */
+static void other_address(void)
+{
+	u64 own;
+
+	start(1 << VIRTIO_NET_F_CTRL_MAC_ADDR);
+	own = address_of_device();
+	queue_set_up(RX0);
+	queue_set_up(CTL_ONE_PAIR);
+	queues_go();
+	write16(BUFFER_OF(CTL_ONE_PAIR, 0) + 6, 0x7766);
+	GUEST_ASSERT_EQ(tell(CTL_ONE_PAIR, MAC_SET, 0x55443302, 6), VIRTIO_NET_OK);
+	GUEST_ASSERT_EQ(address_of_device(), 0x776655443302ull);
+	reset_queue(RX0);
+	write16(blk_reg(VIRTIO_PCI_COMMON_Q_SELECT), RX0);
+	blk_address(VIRTIO_PCI_COMMON_Q_DESCLO, QUEUE_DESC(RX0) + 1);
+	write16(blk_reg(VIRTIO_PCI_COMMON_Q_ENABLE), 1);
+	while (!(blk_status() & VIRTIO_CONFIG_S_NEEDS_RESET))
+		cpu_relax();
+	GUEST_ASSERT_EQ(address_of_device(), 0x776655443302ull);
+	blk_reset();
+	GUEST_ASSERT_EQ(address_of_device(), own);
 	GUEST_DONE();
 }
 
@@ -368,4 +399,9 @@ TEST(a_driver_of_one_pair)
 
 	sync_and_send(vcpu, 1);
 	vcpu_done(vcpu);
+}
+
+TEST(an_address_of_the_drivers)
+{
+	vcpu_done(vcpu_for(other_address));
 }

@@ -350,15 +350,16 @@ static int start(struct lodge_virtio *dev)
 	return 0;
 }
 
-static void forget(struct balloon *b)
+static void reset(struct lodge_virtio *dev)
 {
+	struct balloon *b = balloon_of(dev);
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&b->dev.lock, flags);
+	raw_spin_lock_irqsave(&dev->lock, flags);
 	memset(b->config + FIELD(actual), 0, sizeof(__le32));
 	memset(b->config + FIELD(poison_val), 0, sizeof(__le32));
 	b->view = (struct lodge_balloon_view){};
-	raw_spin_unlock_irqrestore(&b->dev.lock, flags);
+	raw_spin_unlock_irqrestore(&dev->lock, flags);
 }
 
 /* What the owner has not been told of stays as it is; the driver may have it back */
@@ -370,8 +371,6 @@ static void stop(struct lodge_virtio *dev)
 	if (b->busy)
 		finish(b);
 	b->stats_place = dev->queue[STATS].vq;
-	if (READ_ONCE(dev->resetting))
-		forget(b);
 }
 
 static void destroy(struct lodge_virtio *dev)
@@ -386,6 +385,7 @@ static const struct lodge_virtio_ops balloon_ops = {
 		    BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) | BIT_ULL(VIRTIO_BALLOON_F_REPORTING),
 	.start = start,
 	.stop = stop,
+	.reset = reset,
 	.kick = kick,
 	.read_config = read_config,
 	.write_config = write_config,

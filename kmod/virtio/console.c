@@ -348,10 +348,17 @@ static void stop(struct lodge_virtio *dev)
 		if (p->held)
 			lodge_vq_push(&dev->queue[queue_of(p, OUTPUT)].vq, &p->chain, 0);
 		p->held = false;
-		if (!READ_ONCE(dev->resetting))
-			continue;
-		p->open = false;
-		p->owed = 0;
+	}
+}
+
+static void reset(struct lodge_virtio *dev)
+{
+	struct console *c = console_of(dev);
+	unsigned int i;
+
+	for (i = 0; i < c->nr_ports; i++) {
+		c->port[i].open = false;
+		c->port[i].owed = 0;
 	}
 }
 
@@ -396,6 +403,7 @@ static const struct lodge_virtio_ops console_ops = {
 	.config_len = sizeof(struct virtio_console_config),
 	.start = start,
 	.stop = stop,
+	.reset = reset,
 	.kick = kick,
 	.read_config = read_config,
 	.destroy = destroy,

@@ -524,14 +524,13 @@ static bool has_changed(struct lodge_virtio *dev)
 }
 
 /* The resets that were asked for; the device is stopped.  Return: whether it is to run */
-static bool settle(struct lodge_virtio *dev)
+static bool settle(struct lodge_virtio *dev, bool all)
 {
 	unsigned long flags;
 	unsigned int i;
-	bool all, run;
+	bool run;
 
 	raw_spin_lock_irqsave(&dev->lock, flags);
-	all = dev->resetting;
 	for (i = 0; i < dev->nr_queues; i++) {
 		if (!all && !dev->queue[i].reset)
 			continue;
@@ -591,10 +590,15 @@ static int start(struct lodge_virtio *dev)
  */
 void lodge_virtio_update(struct lodge_virtio *dev)
 {
+	bool all = READ_ONCE(dev->resetting);
+
 	if (dev->started && !has_changed(dev))
 		return;
 	lodge_virtio_stop(dev);
-	if (!settle(dev) || !start(dev))
+	if (all && dev->ops->reset)
+		dev->ops->reset(dev);
+	/* one that is asked for from now on comes with another update */
+	if (!settle(dev, all) || !start(dev))
 		return;
 	lodge_virtio_stop(dev);
 	lodge_virtio_needs_reset(dev);
@@ -607,7 +611,7 @@ void lodge_virtio_update(struct lodge_virtio *dev)
 void lodge_virtio_give_up(struct lodge_virtio *dev)
 {
 	lodge_virtio_stop(dev);
-	settle(dev);
+	settle(dev, READ_ONCE(dev->resetting));
 	WRITE_ONCE(dev->kicked, 0);
 	WRITE_ONCE(dev->events, 0);
 }

@@ -99,6 +99,8 @@ struct lodge_virtio_view {
  * @stop: finish or give up what is under way, nothing touches queues after; may sleep;
  *	also when @start has failed; NULL if there is nothing to do.  Called without the
  *	owner's memory if that has gone: then queues cannot be written to
+ * @reset: the driver has reset all of it, which is stopped, or never was started; what it commanded
+ *	means nothing any more; NULL if there is nothing to do
  * @kick: the driver has added to a queue, or lodge_virtio_wake() was called for it; may
  *	sleep; called again soon if it returns true, so that others get their turn
  * @notify: the driver has added to a queue, straight from its kick: any context but NMI, also a
@@ -119,6 +121,7 @@ struct lodge_virtio_ops {
 	u64 features;
 	int (*start)(struct lodge_virtio *dev);
 	void (*stop)(struct lodge_virtio *dev);
+	void (*reset)(struct lodge_virtio *dev);
 	bool (*kick)(struct lodge_virtio *dev, unsigned int queue);
 	bool (*notify)(struct lodge_virtio *dev, unsigned int queue);
 	void (*read_config)(struct lodge_virtio *dev, u32 offset, void *buf, u32 len);

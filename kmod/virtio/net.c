@@ -188,8 +188,13 @@ static void stop(struct lodge_virtio *dev)
 	lodge_limit_stop(&net->limit[LODGE_NET_RX]);
 	lodge_limit_stop(&net->limit[LODGE_NET_TX]);
 	lodge_net_tap_stop(net);
-	if (READ_ONCE(dev->resetting))
-		lodge_net_set_mac(net, net->mac);
+}
+
+static void reset(struct lodge_virtio *dev)
+{
+	struct lodge_net *net = lodge_net_of(dev);
+
+	lodge_net_set_mac(net, net->mac);
 }
 
 static struct file *file_of(struct lodge_virtio *dev, unsigned int n)
@@ -220,6 +225,7 @@ static const struct lodge_virtio_ops net_ops = {
 		    BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR),
 	.start = start,
 	.stop = stop,
+	.reset = reset,
 	.kick = kick,
 	.read_config = read_config,
 	.look = look,
