@@ -15,8 +15,10 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/if_tun.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -25,6 +27,8 @@
 
 #include "../mem.h"
 #include "net_tap.h"
+
+#define OFFLOAD_GAP	(HZ / 20)
 
 #define OFFLOADS	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
@@ -419,10 +423,22 @@ static int set_offload(struct file *file, u32 flags)
 	return file->f_op->unlocked_ioctl(file, TUNSETOFFLOAD, flags);
 }
 
+/* It takes the lock of all the host's network devices, which is not for a guest to keep busy */
+static void wait_for_turn(struct lodge_net *net)
+{
+	long left = net->next_offload - jiffies;
+
+	if (net->next_offload && left > 0)
+		schedule_timeout_idle(left);
+	net->next_offload = jiffies + OFFLOAD_GAP;
+}
+
 /**
  * lodge_net_tap_offload - what frames may leave to the driver
  * @net: the device; the worker calls
  * @features: VIRTIO_NET_F_GUEST_*, a bit each; others mean nothing
+ *
+ * May sleep for a twentieth of a second after another change.
  *
  * Return: 0, or what the tap says.
  */
@@ -438,6 +454,7 @@ int lodge_net_tap_offload(struct lodge_net *net, u64 features)
 	if (flags && (features & BIT_ULL(VIRTIO_NET_F_GUEST_ECN)))
 		flags |= TUN_F_TSO_ECN;
 	flags = features & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) ? flags | TUN_F_CSUM : 0;
+	wait_for_turn(net);
 	/* of the tap, not of one of its queues */
 	return set_offload(net->pair[0].file, flags & net->offloads);
 }

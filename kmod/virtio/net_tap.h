@@ -108,6 +108,7 @@ struct lodge_net_pair {
  * @limit: of frames received and sent, LODGE_NET_RX and LODGE_NET_TX; the worker's but for
  *	lodge_limit_ask()
  * @offloads: TUN_F_* that the tap takes [I]
+ * @next_offload: jiffies before which it is not told which of them to use, or 0; the worker's
  * @mac: address after a reset [I]
  * @config: configuration space
  * @filter: the worker's
@@ -125,6 +126,7 @@ struct lodge_net {
 	bool plugged;
 	struct lodge_limit limit[2];
 	u32 offloads;
+	unsigned long next_offload;
 	u8 mac[ETH_ALEN];
 	struct virtio_net_config config;
 	struct lodge_net_filter filter;
