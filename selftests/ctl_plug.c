@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices that come and go while the VM runs: registers, removal by the guest and by force */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "blkguest.h"
@@ -535,6 +537,28 @@ TEST(recalled)
 	next = vm_create(VM_PC);
 	EXPECT_EQ(ioctl(next->fd, LODGE_VM_ADD_DEVICE, &d), SLOT);
 	vm_free(next);
+	vm_free(vm);
+}
+
+/* The file may do what its opener could, who is the same user, but had more capabilities */
+TEST(recalled_with_less_power)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct lodge_add_device d = { .size = sizeof(d), .slot = SLOT };
+	struct __user_cap_data_struct caps[2];
+	struct vm *vm = vm_create(VM_PC);
+
+	EXPECT_EQ(blk_add(vm, make_image(), 0, 1), SLOT);
+	ASSERT_OK(syscall(SYS_capget, &header, caps));
+	caps[0].effective &= ~(1u << CAP_DAC_OVERRIDE);
+	ASSERT_OK(syscall(SYS_capset, &header, caps));
+	/* they can be had back */
+	EXPECT_EQ(ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d), SLOT);
+	close(d.fd);
+	caps[0].permitted &= ~(1u << CAP_DAC_OVERRIDE);
+	ASSERT_OK(syscall(SYS_capset, &header, caps));
+	d = (struct lodge_add_device){ .size = sizeof(d), .slot = SLOT };
+	EXPECT_ERRNO(ioctl(vm->fd, LODGE_VM_GET_DEVICE, &d), EPERM);
 	vm_free(vm);
 }
 

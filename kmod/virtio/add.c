@@ -3,6 +3,7 @@
  * The virtio devices of a VM: the kinds there are, what can be asked of each, how they come
  * and go.
  */
+#include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -295,13 +296,14 @@ int lodge_virtio_add(struct lodge_virtio_set *set, struct lodge_mem *mem, const 
  * lodge_virtio_may_have - may the calling process do with a file what its opener could?
  * @file: behind a device
  *
- * Return: whether it is the same user as the opener was.
+ * Return: whether it is the same user as the opener was, with no fewer capabilities.
  */
 bool lodge_virtio_may_have(const struct file *file)
 {
 	const struct cred *opener = file->f_cred;
 
-	return uid_eq(opener->euid, current_euid()) && opener->user_ns == current_user_ns();
+	return uid_eq(opener->euid, current_euid()) && opener->user_ns == current_user_ns() &&
+	       cap_issubset(opener->cap_effective, current_cred()->cap_permitted);
 }
 
 /* Return: 0 or -EPERM, with no reference on any */
