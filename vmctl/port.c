@@ -25,6 +25,7 @@
 #include "vm.h"
 
 #define GRACE_MS	2000	/* for who reads slowly, when who has written that is gone */
+#define RETRY_MS	200
 
 #define LOCK_MS		5000	/* for who starts or ends; longer than that it is somebody else */
 
@@ -343,6 +344,9 @@ static void serve_socket(const struct port *port)
 			close(client);
 		else if (p[1].revents)
 			return;
+		else
+			/* there may be no descriptor for who waits to be let in */
+			poll(&p[1], 1, RETRY_MS);
 	}
 }
 
