@@ -137,7 +137,7 @@ int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_cmpxchg(struct lodge_mem *mem, gpa_t gpa, u64 *old, u64 new, unsigned int len);
 int lodge_mem_swap_byte(struct lodge_mem *mem, gpa_t gpa, u8 *byte);
-void lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near);
+bool lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near);
 void lodge_mem_release(struct lodge_mem *mem, struct lodge_mem_near *near);
 int lodge_mem_read_slot(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, void *buf,
 			size_t len);
@@ -203,6 +203,8 @@ static __always_inline int lodge_mem_write_near(struct lodge_mem *mem, struct lo
 	void __user *at = lodge_mem_known(near, gpa, len);
 
 	if (at && !near->read_only && !near->logged && !((unsigned long)at & (len - 1))) {
+		if (__builtin_constant_p(len) && len == 1)
+			return put_user(*(const u8 *)buf, (u8 __user *)at);
 		if (__builtin_constant_p(len) && len == 2)
 			return put_user(*(const u16 *)buf, (u16 __user *)at);
 		if (__builtin_constant_p(len) && len == 4)

@@ -71,30 +71,31 @@ static void leave(struct lodge_mem *mem, const struct lodge_mem_near *near, int 
 /**
  * lodge_mem_hold() - begin accesses that lie near each other, to find memory the faster
  * @mem: of the calling process; nothing happens if it is another's
- * @near: of the accesses, not held
+ * @near: of the accesses; nothing happens if it is held
  *
  * Who changes slots waits for lodge_mem_release(), so this is for what ends soon.
+ *
+ * Return: whether the caller is to release it.
  */
-void lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near)
+bool lodge_mem_hold(struct lodge_mem *mem, struct lodge_mem_near *near)
 {
-	if (current->mm != mem->mmu.mm)
-		return;
+	if (near->held || current->mm != mem->mmu.mm)
+		return false;
 	near->idx = srcu_read_lock(&mem->srcu);
 	near->held = true;
 	/* as in slot_near() */
 	if (near->slot && near->version == smp_load_acquire(&mem->version))
 		know(near);
+	return true;
 }
 
 /**
  * lodge_mem_release() - mirror of lodge_mem_hold(), by the same task
  * @mem: likewise
- * @near: likewise; nothing happens if it is not held
+ * @near: likewise
  */
 void lodge_mem_release(struct lodge_mem *mem, struct lodge_mem_near *near)
 {
-	if (!near->held)
-		return;
 	near->held = false;
 	near->len = 0;
 	srcu_read_unlock(&mem->srcu, near->idx);

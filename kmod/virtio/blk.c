@@ -94,6 +94,8 @@ static int finish(struct lodge_blk_request *r)
 	struct lodge_vq_chain *c = &r->chain;
 	unsigned int last = c->nr_out + c->nr_in - 1;
 	struct lodge_vq *vq = vq_of(r);
+	int err = -EFAULT;
+	bool held;
 
 	account(r);
 	if (r->type == VIRTIO_BLK_T_IN) {
@@ -103,9 +105,13 @@ static int finish(struct lodge_blk_request *r)
 	/* the status counts where it follows */
 	if (r->got == c->in_len - 1)
 		r->got++;
-	if (lodge_mem_write(vq->mem, c->gpa[last] + c->iov[last].iov_len - 1, &r->status, 1))
-		return -EFAULT;
-	return lodge_vq_push(vq, c, r->got);
+	held = lodge_mem_hold(vq->mem, &vq->near);
+	if (!lodge_mem_write_near(vq->mem, &vq->near,
+				  c->gpa[last] + c->iov[last].iov_len - 1, &r->status, 1))
+		err = lodge_vq_push(vq, c, r->got);
+	if (held)
+		lodge_mem_release(vq->mem, &vq->near);
+	return err;
 }
 
 static void get_id(struct lodge_blk_request *r)

@@ -149,6 +149,7 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 	struct lodge_net *net = lodge_net_of(dev);
 	struct lodge_vq *vq = &dev->queue[queue].vq;
 	unsigned int pushed = 0;
+	bool held = false;
 	int ret;
 
 	/* pairs that the driver does not know of */
@@ -156,12 +157,13 @@ static bool kick(struct lodge_virtio *dev, unsigned int queue)
 		return false;
 	/* what is commanded may take its time */
 	if (queue < lodge_net_ctl_queue(net))
-		lodge_mem_hold(vq->mem, &vq->near);
+		held = lodge_mem_hold(vq->mem, &vq->near);
 	lodge_vq_disable_kicks(vq);
 	ret = serve(net, queue, &pushed);
 	if (pushed && lodge_vq_wants_interrupt(vq) == 1)
 		lodge_virtio_interrupt(dev, queue);
-	lodge_mem_release(vq->mem, &vq->near);
+	if (held)
+		lodge_mem_release(vq->mem, &vq->near);
 	if (ret < 0 || vq->broken)
 		lodge_virtio_needs_reset(dev);
 	return ret > 0;

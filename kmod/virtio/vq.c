@@ -345,19 +345,7 @@ int lodge_vq_start(struct lodge_vq *vq, struct lodge_mem *mem, const struct lodg
 	return 0;
 }
 
-/**
- * lodge_vq_pop() - take the next chain that the driver has made available
- * @vq: started; the caller runs with the owner's mm
- * @chain: result, undefined if there is none; its addresses stay the owner's whatever
- *	becomes of the guest's memory
- *
- * Descriptors of length 0 are let pass, so a chain may be empty.  May sleep.
- *
- * Return: 1 with a chain; 0 without; negative with @vq broken: -EINVAL if the driver
- * broke a rule, -EFAULT for what is no memory or may not be written to, -E2BIG for a
- * chain of more than LODGE_VQ_MAX_IOV pieces, -EIO if it was broken already.
- */
-int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain)
+static int pop(struct lodge_vq *vq, struct lodge_vq_chain *chain)
 {
 	u16 flags = 0;
 	int ret = look(vq, &flags);
@@ -373,6 +361,28 @@ int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain)
 	chain->in_len = 0;
 	ret = vq->s.packed ? pop_packed(vq, chain, flags) : pop_split(vq, chain);
 	return ret ?: 1;
+}
+
+/**
+ * lodge_vq_pop() - take the next chain that the driver has made available
+ * @vq: started; the caller runs with the owner's mm
+ * @chain: result, undefined if there is none; its addresses stay the owner's whatever
+ *	becomes of the guest's memory
+ *
+ * Descriptors of length 0 are let pass, so a chain may be empty.  May sleep.
+ *
+ * Return: 1 with a chain; 0 without; negative with @vq broken: -EINVAL if the driver
+ * broke a rule, -EFAULT for what is no memory or may not be written to, -E2BIG for a
+ * chain of more than LODGE_VQ_MAX_IOV pieces, -EIO if it was broken already.
+ */
+int lodge_vq_pop(struct lodge_vq *vq, struct lodge_vq_chain *chain)
+{
+	bool held = lodge_mem_hold(vq->mem, &vq->near);
+	int ret = pop(vq, chain);
+
+	if (held)
+		lodge_mem_release(vq->mem, &vq->near);
+	return ret;
 }
 
 /**
@@ -502,9 +512,16 @@ static int push_packed(struct lodge_vq *vq, const struct lodge_vq_used *used, un
  */
 int lodge_vq_push_all(struct lodge_vq *vq, const struct lodge_vq_used *used, unsigned int n)
 {
+	bool held;
+	int err;
+
 	if (vq->broken)
 		return -EIO;
-	return vq->s.packed ? push_packed(vq, used, n) : push_split(vq, used, n);
+	held = lodge_mem_hold(vq->mem, &vq->near);
+	err = vq->s.packed ? push_packed(vq, used, n) : push_split(vq, used, n);
+	if (held)
+		lodge_mem_release(vq->mem, &vq->near);
+	return err;
 }
 
 /**

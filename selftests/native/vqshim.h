@@ -50,6 +50,9 @@ struct lodge_mem_near {
 #define lodge_mem_write_near(mem, near, gpa, buf, len)	\
 	((void)(near), lodge_mem_write(mem, gpa, buf, len))
 
+#define lodge_mem_hold(mem, near)	((void)(near), false)
+#define lodge_mem_release(mem, near)	((void)(near))
+
 int lodge_mem_read(struct lodge_mem *mem, gpa_t gpa, void *buf, size_t len);
 int lodge_mem_write(struct lodge_mem *mem, gpa_t gpa, const void *buf, size_t len);
 int lodge_mem_iov(struct lodge_mem *mem, struct lodge_mem_near *near, gpa_t gpa, size_t len,
