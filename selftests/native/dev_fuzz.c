@@ -43,7 +43,7 @@ static u64 take(unsigned int bytes)
 
 static void check_console(const struct lodge_console *con)
 {
-	CHECK(!con->lock.held && !con->read_lock.held && !con->write_lock.held);
+	CHECK(!con->lock.held && !con->read_lock.held);
 	CHECK(con->out_head - con->out_tail <= LODGE_CONSOLE_OUT_SIZE);
 	CHECK(con->in_head - con->in_tail <= LODGE_CONSOLE_IN_SIZE);
 	CHECK(!con->stalled || con->open);
