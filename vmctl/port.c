@@ -340,13 +340,14 @@ static void serve_socket(const struct port *port)
 			serve_client(port, con, client);
 			close(con);
 		}
-		if (client >= 0)
+		if (client >= 0) {
 			close(client);
-		else if (p[1].revents)
+			continue;
+		}
+		if (p[1].revents)
 			return;
-		else
-			/* there may be no descriptor for who waits to be let in */
-			poll(&p[1], 1, RETRY_MS);
+		/* there may be no descriptor for who waits to be let in */
+		poll(&p[1], 1, RETRY_MS);
 	}
 }
 
