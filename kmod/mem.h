@@ -151,7 +151,14 @@ bool lodge_mem_logs(struct lodge_mem *mem);
 void lodge_mem_log(struct lodge_mem *mem, gpa_t gpa, size_t len);
 void lodge_mem_mark_dirty(struct lodge_mem *mem, gpa_t gpa);
 
-/* NULL unless all of it is what is known */
+/**
+ * lodge_mem_known() - the owner's address of guest memory, without a look at a slot
+ * @near: held, or nothing is known
+ * @gpa: guest-physical address, the guest's choice
+ * @len: bytes
+ *
+ * Return: the address, or NULL if some of it is not where memory was found last.
+ */
 static inline void __user *lodge_mem_known(const struct lodge_mem_near *near, gpa_t gpa, size_t len)
 {
 	u64 offset = gpa - near->gpa;

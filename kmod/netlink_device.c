@@ -382,6 +382,7 @@ static int do_sizing(struct genl_info *info, struct sizing *s, struct lodge_vm *
 	switch (err) {
 	case 0:
 	case -EINTR:
+	case -ENOMEM:
 	case -ERESTARTSYS:
 		return err;
 	case -ETIMEDOUT:

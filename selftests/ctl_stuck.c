@@ -16,6 +16,7 @@
 
 #include "blkguest.h"
 #include "genl.h"
+#include "missing.h"
 
 #define PAGE		4096u
 #define MISSING		GPA_FREE	/* nobody has touched it */
@@ -26,28 +27,13 @@ static struct genl g;
 
 /* ---- memory that does not come ------------------------------------------- */
 
-/* Whoever touches this page waits, and is told of by the descriptor */
 static int make_missing(void *page)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (u64)page, .len = PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	int fd = missing_make(page);
 
 	if (fd < 0)
 		SKIP("there is no userfaultfd");
-	ASSERT_OK(ioctl(fd, UFFDIO_API, &api));
-	ASSERT_OK(ioctl(fd, UFFDIO_REGISTER, &reg));
 	return fd;
-}
-
-static void until_touched(int uffd)
-{
-	struct uffd_msg msg = { 0 };
-
-	ASSERT_EQ(read(uffd, &msg, sizeof(msg)), (ssize_t)sizeof(msg));
-	ASSERT_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
 }
 
 static void provide(int uffd, void *page)
@@ -270,7 +256,7 @@ TEST(console)
 	genl_open(&g);
 	number = genl_last_vm(&g);
 	thread = thread_start(writes, &c);
-	until_touched(uffd);
+	missing_wait(uffd);
 	EXPECT_EQ(type(number, false), -EBUSY);
 	EXPECT_EQ(type(number, true), 0);
 	provide(uffd, c.page);
@@ -302,7 +288,7 @@ TEST(file)
 	genl_open(&g);
 	number = genl_last_vm(&g);
 	thread = thread_start(adds_file, &c);
-	until_touched(uffd);
+	missing_wait(uffd);
 	genl_begin(&g, LODGE_CMD_STATS_GET, 0);
 	genl_put_u32(&g, LODGE_A_STATS_VM, number);
 	EXPECT_EQ(genl_send(&g, NULL, NULL), 0);
@@ -348,7 +334,7 @@ TEST_SECONDS(removal, 120)
 	ASSERT_EQ(blk_add(vm, image, 0, 1), SLOT);
 	uffd = make_missing(vm_ptr(vm, MISSING));
 	thread = thread_start(run_to_the_end, vcpu_long(vm, 0, writes_a_page));
-	until_touched(uffd);
+	missing_wait(uffd);
 	genl_open(&events);
 	ASSERT_EQ(genl_join(&events, LODGE_EVENT_GROUP_DEVICE), 0);
 	/* at once with the second */

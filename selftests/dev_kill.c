@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ring.h>
 #include <signal.h>
@@ -13,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "killed.h"
+#include "missing.h"
 #include "mmiodev.h"
 
 #define NUMBER		3	/* of the device */
@@ -80,43 +79,25 @@ static void *run_to_the_end(void *vcpu)
 	return NULL;
 }
 
-/* Whoever reads this page waits, and is told of by the descriptor */
-static int make_missing(void *page)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (u64)page, .len = PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	ASSERT_OK(ioctl(fd, UFFDIO_API, &api));
-	ASSERT_OK(ioctl(fd, UFFDIO_REGISTER, &reg));
-	return fd;
-}
-
 /* Tells when the worker waits for the page, and then waits as well */
 static void be_the_owner(void *mem, int image, int tell)
 {
 	struct lodge_add_device d = {
 		.size = sizeof(d), .id = LODGE_DEVICE_BLOCK, .slot = NUMBER, .fd = image,
 	};
-	struct uffd_msg msg = { 0 };
 	struct vm *vm;
 	int uffd;
 
 	number = NUMBER;
 	vm = vm_create_on(LODGE_VM_MACHINE | LODGE_VM_HLT_IN_KERNEL, mem, VM_MEMORY);
 	ASSERT_EQ(ioctl(vm->fd, LODGE_VM_ADD_DEVICE, &d), NUMBER);
-	uffd = make_missing(vm_ptr(vm, DATA));
+	uffd = missing_make(vm_ptr(vm, DATA));
 	if (uffd < 0) {
 		ASSERT_EQ(write(tell, "-", 1), 1);
 		exit(0);
 	}
 	thread_start(run_to_the_end, vcpu_long(vm, 0, writes_and_resets));
-	ASSERT_EQ(read(uffd, &msg, sizeof(msg)), (ssize_t)sizeof(msg));
-	ASSERT_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+	missing_wait(uffd);
 	GUEST_VAR(vm, stage) = 2;
 	ASSERT_EQ(write(tell, "+", 1), 1);
 	for (;;)

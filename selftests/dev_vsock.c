@@ -380,7 +380,7 @@ static void neglects_stop(void)
 	request(&o, 0);
 }
 
-/* The ring is mapped, and has the descriptor open: who waits for that, with the memory, does so for ever */
+/* The ring is mapped and has the descriptor open: who waits for that keeps both */
 static void neglects_start_with_a_ring(void)
 {
 	struct owner o = waits_for_start();
