@@ -42,14 +42,6 @@ static int ask(int cmd, uint32_t number, genl_take take, void *arg)
 	return genl_send(&g, take, arg);
 }
 
-static int act(uint32_t number, uint32_t action)
-{
-	genl_begin(&g, LODGE_CMD_VM_SET, 0);
-	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
-	genl_put_u32(&g, LODGE_A_VM_ACTION, action);
-	return genl_send(&g, NULL, NULL);
-}
-
 /**
  * struct found - what a dump of VMs told
  * @name: of interest
@@ -221,9 +213,9 @@ TEST(bad_requests)
 	genl_begin(&g, LODGE_CMD_VM_DELETE, 0);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
 	refused(EBUSY, "the VM has not ended", LODGE_A_VM_NUMBER);
-	EXPECT_EQ(act(number, LODGE_ACTION_STOP), -ENODEV);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_STOP), -ENODEV);
 	EXPECT_TRUE(strstr(g.text, "no power button"));
-	EXPECT_EQ(act(number, LODGE_ACTION_RESUME), -EALREADY);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_RESUME), -EALREADY);
 	close(fd);
 	EXPECT_EQ(find("bad").nr, 0);
 	EXPECT_EQ(ask(LODGE_CMD_VM_GET, number, NULL, NULL), -ENOENT);
@@ -312,7 +304,7 @@ static void sees_own(uint32_t number)
 	ASSERT_OK(fd);
 	f = find("mine");
 	EXPECT_EQ(f.all, 1);
-	EXPECT_EQ(act(f.number, LODGE_ACTION_PAUSE), 0);
+	EXPECT_EQ(genl_act(&g, f.number, LODGE_ACTION_PAUSE), 0);
 	ASSERT_TRUE(genl_event(&events, LONG, &a));
 	EXPECT_EQ(genl_u32(&a, LODGE_A_EVENT_KIND), (u32)LODGE_VM_EVENT_CREATED);
 	EXPECT_EQ(genl_u32(&a, LODGE_A_EVENT_VM), f.number);
@@ -342,7 +334,7 @@ TEST(other_users)
 	/* root of a user namespace of his own is root of that alone, though his user is the same */
 	as_user(0, CLONE_NEWUSER, sees_nothing, number);
 	as_user(0, CLONE_NEWUSER | CLONE_NEWNET, sees_nothing, number);
-	EXPECT_EQ(act(number, LODGE_ACTION_PAUSE), 0);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_PAUSE), 0);
 	close(fd);
 }
 
@@ -381,7 +373,7 @@ TEST(borrowed_socket)
 	genl_open(&g);
 	ASSERT_OK(seteuid(0));
 	EXPECT_EQ(ask(LODGE_CMD_VM_GET, number, NULL, NULL), -ENOENT);
-	EXPECT_EQ(act(number, LODGE_ACTION_KILL), -ENOENT);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_KILL), -ENOENT);
 	EXPECT_EQ(find("roots").all, 0);
 	genl_begin(&g, LODGE_CMD_EVENT_LISTEN, 0);
 	EXPECT_EQ(genl_send(&g, NULL, NULL), -EPERM);
@@ -406,7 +398,7 @@ TEST(killed)
 	EXPECT_EQ(f.state, (u32)LODGE_STATE_ENDED);
 	EXPECT_EQ(f.reason, (u32)LODGE_END_KILLED);
 	EXPECT_EQ(f.status, 128u + SIGKILL);
-	EXPECT_EQ(act(f.number, LODGE_ACTION_KILL), -ESRCH);
+	EXPECT_EQ(genl_act(&g, f.number, LODGE_ACTION_KILL), -ESRCH);
 	EXPECT_EQ(ask(LODGE_CMD_STATS_GET, f.number, NULL, NULL), 0);
 	EXPECT_EQ(ask(LODGE_CMD_CONSOLE_GET, f.number, NULL, NULL), 0);
 	EXPECT_EQ(ask(LODGE_CMD_VM_DELETE, f.number, NULL, NULL), 0);
@@ -617,16 +609,16 @@ TEST(pause_and_kill)
 	while (!counted(vm))
 		poll(NULL, 0, 1);
 	EXPECT_EQ(find("").state, (u32)LODGE_STATE_RUNNING);
-	EXPECT_EQ(act(f.number, LODGE_ACTION_PAUSE), 0);
+	EXPECT_EQ(genl_act(&g, f.number, LODGE_ACTION_PAUSE), 0);
 	/* from the moment of the answer on */
 	before = counted(vm);
 	poll(NULL, 0, 200);
 	EXPECT_EQ(counted(vm), before);
 	EXPECT_EQ(vcpu_state(f.number), (u32)LODGE_VCPU_STATE_PAUSED);
-	EXPECT_EQ(act(f.number, LODGE_ACTION_RESUME), 0);
+	EXPECT_EQ(genl_act(&g, f.number, LODGE_ACTION_RESUME), 0);
 	while (counted(vm) == before)
 		poll(NULL, 0, 1);
-	EXPECT_EQ(act(f.number, LODGE_ACTION_KILL), 0);
+	EXPECT_EQ(genl_act(&g, f.number, LODGE_ACTION_KILL), 0);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(vcpu->run->exit_reason, (u32)LODGE_EXIT_SYSTEM);
 	EXPECT_EQ(vcpu->run->system.type, (u32)LODGE_SYSTEM_KILL);
@@ -653,7 +645,7 @@ TEST(paused_vcpus)
 	genl_open(&g);
 	number = find("").number;
 	sigaction(SIGALRM, &action, NULL);
-	EXPECT_EQ(act(number, LODGE_ACTION_PAUSE), 0);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_PAUSE), 0);
 	late = vcpu_long(vm, 1, counts);
 	alarm(1);
 	EXPECT_ERRNO(ioctl(vcpu->fd, LODGE_VCPU_RUN, 0), EINTR);
@@ -662,8 +654,8 @@ TEST(paused_vcpus)
 	alarm(1);
 	EXPECT_ERRNO(ioctl(late->fd, LODGE_VCPU_RUN, 0), EINTR);
 	EXPECT_EQ(counted(vm), 0u);
-	EXPECT_EQ(act(number, LODGE_ACTION_RESET), 0);
-	EXPECT_EQ(act(number, LODGE_ACTION_RESUME), 0);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_RESET), 0);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_RESUME), 0);
 	EXPECT_EQ(vcpu_run_exit(late), (u32)LODGE_EXIT_SYSTEM);
 	EXPECT_EQ(late->run->system.type, (u32)LODGE_SYSTEM_RESET);
 	/* it was for one */

@@ -360,14 +360,6 @@ TEST(by_force_ejected)
 	until_gone(&g, number, SLOT);
 }
 
-static void act(struct genl *s, u32 number, u32 action)
-{
-	genl_begin(s, LODGE_CMD_VM_SET, 0);
-	genl_put_u32(s, LODGE_A_VM_NUMBER, number);
-	genl_put_u32(s, LODGE_A_VM_ACTION, action);
-	EXPECT_EQ(genl_send(s, NULL, NULL), 0);
-}
-
 /* A guest that is paused has its time when it goes on, unless it is made short */
 TEST(by_force_twice)
 {
@@ -381,12 +373,12 @@ TEST(by_force_twice)
 	EXPECT_EQ(blk_add(vm, make_image(), 0, 1), SLOT);
 	vcpu = vcpu_long(vm, 0, only_asks);
 	vcpu_sync(vcpu, 1);
-	act(&g, number, LODGE_ACTION_PAUSE);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_PAUSE), 0);
 	EXPECT_EQ(detach(&g, number, SLOT, true), 0);
 	EXPECT_TRUE(look(&g, number, SLOT, &writes));
 	EXPECT_EQ(detach(&g, number, SLOT, true), 0);
 	until_gone(&g, number, SLOT);
-	act(&g, number, LODGE_ACTION_RESUME);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_RESUME), 0);
 	vcpu_done(vcpu);
 }
 

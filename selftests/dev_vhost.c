@@ -212,14 +212,6 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static int act(u32 vm, u32 action)
-{
-	genl_begin(&g, LODGE_CMD_VM_SET, 0);
-	genl_put_u32(&g, LODGE_A_VM_NUMBER, vm);
-	genl_put_u32(&g, LODGE_A_VM_ACTION, action);
-	return genl_send(&g, NULL, NULL);
-}
-
 /* Asks the guest for a connection, and does not wait for it; false: it has to be asked again */
 static bool ask(u32 port)
 {
@@ -267,7 +259,7 @@ TEST(paused)
 	ASSERT_TRUE(ask(PORT_AT));
 	vcpu_sync(vcpu, 2);
 	t = thread_start(run_to_the_end, vcpu);
-	ASSERT_EQ(act(vm, LODGE_ACTION_PAUSE), 0);
+	ASSERT_EQ(genl_act(&g, vm, LODGE_ACTION_PAUSE), 0);
 	was = malloc(o.vm->size);
 	ASSERT_TRUE(was);
 	memcpy(was, o.vm->mem, o.vm->size);
@@ -276,7 +268,7 @@ TEST(paused)
 	sleep_ms(300);
 	EXPECT_EQ(memcmp(was, o.vm->mem, o.vm->size), 0);
 	EXPECT_EQ(o.starts, 1u);
-	ASSERT_EQ(act(vm, LODGE_ACTION_RESUME), 0);
+	ASSERT_EQ(genl_act(&g, vm, LODGE_ACTION_RESUME), 0);
 	for (i = 0; i < 1000 && !asked; i++) {
 		sleep_ms(20);
 		asked = ask(PORT_AT + 1);

@@ -279,10 +279,7 @@ static int act(u32 action)
 
 	genl_open(&g);
 	vm = genl_last_vm(&g);
-	genl_begin(&g, LODGE_CMD_VM_SET, 0);
-	genl_put_u32(&g, LODGE_A_VM_NUMBER, vm);
-	genl_put_u32(&g, LODGE_A_VM_ACTION, action);
-	err = genl_send(&g, NULL, NULL);
+	err = genl_act(&g, vm, action);
 	genl_close(&g);
 	return err;
 }

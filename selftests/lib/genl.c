@@ -207,6 +207,14 @@ static void take_family(const struct genl_answer *answer, void *arg)
 	}
 }
 
+int genl_act(struct genl *g, uint32_t number, enum lodge_action action)
+{
+	genl_begin(g, LODGE_CMD_VM_SET, 0);
+	genl_put_u32(g, LODGE_A_VM_NUMBER, number);
+	genl_put_u32(g, LODGE_A_VM_ACTION, action);
+	return genl_send(g, NULL, NULL);
+}
+
 int genl_join(struct genl *g, enum lodge_event_group group)
 {
 	return setsockopt(g->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &g->group[group],

@@ -60,6 +60,9 @@ void genl_put_u32(struct genl *g, int type, uint32_t value);
 /* Sends what was made; 0 or a negative errno.  @take, or NULL, gets what comes back */
 int genl_send(struct genl *g, genl_take take, void *arg);
 
+/* LODGE_CMD_VM_SET with an action; 0 or a negative error code */
+int genl_act(struct genl *g, uint32_t number, enum lodge_action action);
+
 /* Joins a group of events; 0 or a negative errno */
 int genl_join(struct genl *g, enum lodge_event_group group);
 
