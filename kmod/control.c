@@ -54,6 +54,8 @@ static void let_go(struct lodge_vm *vm)
 	struct lodge_virtio *vsock = vsock_of(vm);
 
 	clear_bit(LODGE_CONTROL_PAUSE, &vm->control);
+	if (vm->machine)
+		lodge_watchdog_hold(&vm->machine->watchdog, false);
 	if (vsock)
 		lodge_virtio_hold(vsock, false);
 	tell_vcpus(vm);
@@ -68,6 +70,9 @@ static int hold(struct lodge_vm *vm)
 		return -EALREADY;
 	tell_vcpus(vm);
 	lodge_vm_kick_all(vm);
+	/* the guest cannot restart it any more */
+	if (vm->machine)
+		lodge_watchdog_hold(&vm->machine->watchdog, true);
 	if (vsock) {
 		lodge_virtio_hold(vsock, true);
 		err = lodge_virtio_wait_idle(vsock, PATIENCE_MS);
@@ -82,7 +87,7 @@ static int hold(struct lodge_vm *vm)
  * @vm: with a reference; no lock is held
  *
  * When this returns no vCPU is in the guest, and the host's vhost-vsock does not touch its
- * memory.  The guest's time goes on.
+ * memory.  The guest's time goes on, but for its watchdog's.
  *
  * Return: 0, -EALREADY if it is paused, -EBUSY if somebody else is about to pause it,
  * -ETIMEDOUT if the owner does not stop vhost-vsock, -ERESTARTSYS if the caller is killed.
@@ -145,6 +150,20 @@ void lodge_control_reset(struct lodge_vm *vm)
 {
 	set_bit(LODGE_CONTROL_RESET, &vm->control);
 	tell_vcpus(vm);
+}
+
+/**
+ * lodge_control_watchdog - have one LODGE_VCPU_RUN return with LODGE_SYSTEM_WATCHDOG
+ * @vm: with a machine; paused, it does so when it is resumed
+ *
+ * Any context but NMI.
+ */
+void lodge_control_watchdog(void *vm)
+{
+	struct lodge_vm *dogged = vm;
+
+	set_bit(LODGE_CONTROL_WATCHDOG, &dogged->control);
+	tell_vcpus(dogged);
 }
 
 /**
@@ -303,6 +322,12 @@ int lodge_control_heed(struct lodge_vcpu *vcpu)
 			if (wait_paused(vcpu))
 				return -EINTR;
 			continue;
+		}
+		if (test_and_clear_bit(LODGE_CONTROL_WATCHDOG, &vm->control)) {
+			/* for a reset */
+			set_bit(LODGE_REQ_CONTROL, &vcpu->requests);
+			vcpu->told = LODGE_VM_EVENT_WATCHDOG;
+			return leave(vcpu, LODGE_SYSTEM_WATCHDOG);
 		}
 		return test_and_clear_bit(LODGE_CONTROL_RESET, &vm->control) ?
 		       leave(vcpu, LODGE_SYSTEM_RESET) : LODGE_NEXT_ENTER;

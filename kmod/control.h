@@ -12,6 +12,7 @@ enum lodge_control {
 	LODGE_CONTROL_PAUSE,
 	LODGE_CONTROL_RESET,	/* taken by the first vCPU that sees it */
 	LODGE_CONTROL_KILL,	/* for good */
+	LODGE_CONTROL_WATCHDOG,	/* as _RESET */
 };
 
 /**
@@ -27,6 +28,7 @@ int lodge_control_pause(struct lodge_vm *vm);
 int lodge_control_resume(struct lodge_vm *vm);
 int lodge_control_stop(struct lodge_vm *vm);
 void lodge_control_reset(struct lodge_vm *vm);
+void lodge_control_watchdog(void *vm);
 void lodge_control_kill(struct lodge_vm *vm);
 void lodge_control_limit(struct lodge_vm *vm, u32 percent);
 int lodge_control_nmi(struct lodge_vm *vm);

@@ -15,11 +15,13 @@
  * @ports: gets the machine's ports; of no use after a failure
  * @memory: gets its device memory; likewise
  * @pci: with a PCI bus
+ * @watchdog: see lodge_watchdog_attach()
+ * @owner: likewise
  *
  * Return: the machine, or an ERR_PTR: -ENOMEM, or what lodge_bus_add() returned.
  */
 struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory,
-					   bool pci)
+					   bool pci, void (*watchdog)(void *owner), void *owner)
 {
 	struct lodge_machine *m = lodge_alloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -46,6 +48,9 @@ struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge
 	if (err)
 		goto err_debug;
 	err = lodge_pm_attach(&m->pm, ports, &m->irq);
+	if (err)
+		goto err_debug;
+	err = lodge_watchdog_attach(&m->watchdog, ports, watchdog, owner);
 	if (err)
 		goto err_debug;
 	/* after the others: it takes a port from one */
@@ -89,6 +94,7 @@ void lodge_machine_stop(struct lodge_machine *machine)
 void lodge_machine_destroy(struct lodge_machine *machine)
 {
 	lodge_irqfd_destroy(&machine->irqfds);
+	lodge_watchdog_detach(&machine->watchdog);
 	lodge_pm_detach(&machine->pm);
 	lodge_rtc_detach(&machine->rtc);
 	lodge_pit_detach(&machine->pit);

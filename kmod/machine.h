@@ -10,6 +10,7 @@
 #include "dev/pm.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
+#include "dev/watchdog.h"
 #include "irq/irqfd.h"
 #include "irq/route.h"
 #include "virtio/add.h"
@@ -26,6 +27,7 @@ struct lodge_bus;
  * @pit: at 0x40 and 0x61
  * @rtc: at 0x70
  * @pm: ACPI registers, reset ports, pvpanic
+ * @watchdog: at 0x630
  * @fwcfg: at 0x510, with LODGE_VM_DEBUG_PORTS
  * @pci: PCI bus, with LODGE_VM_PCI; zeroed without
  * @hotplug: at 0x620, with the bus
@@ -40,6 +42,7 @@ struct lodge_machine {
 	struct lodge_pit pit;
 	struct lodge_rtc rtc;
 	struct lodge_pm pm;
+	struct lodge_watchdog watchdog;
 	struct lodge_fwcfg fwcfg;
 	struct lodge_pci pci;
 	struct lodge_hotplug hotplug;
@@ -47,7 +50,7 @@ struct lodge_machine {
 };
 
 struct lodge_machine *lodge_machine_create(struct lodge_bus *ports, struct lodge_bus *memory,
-					   bool pci);
+					   bool pci, void (*watchdog)(void *owner), void *owner);
 void lodge_machine_stop(struct lodge_machine *machine);
 void lodge_machine_destroy(struct lodge_machine *machine);
 

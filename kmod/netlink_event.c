@@ -65,6 +65,7 @@ static enum lodge_event_group group_of(enum lodge_event_kind kind)
 	case LODGE_VM_EVENT_POWEROFF:
 	case LODGE_VM_EVENT_RESET:
 	case LODGE_VM_EVENT_TRIPLE_FAULT:
+	case LODGE_VM_EVENT_WATCHDOG:
 		return LODGE_EVENT_GROUP_GUEST;
 	default:
 		return LODGE_EVENT_GROUP_LIFE;

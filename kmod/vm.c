@@ -131,7 +131,8 @@ static int attach_devices(struct lodge_vm *vm)
 
 	if (vm->flags & LODGE_VM_MACHINE) {
 		vm->machine = lodge_machine_create(&vm->bus, &vm->memory,
-						   vm->flags & LODGE_VM_PCI);
+						   vm->flags & LODGE_VM_PCI,
+						   lodge_control_watchdog, vm);
 		if (IS_ERR(vm->machine))
 			return PTR_ERR(vm->machine);
 	}

@@ -12,16 +12,9 @@
 #define SLOT	7
 #define PANIC	0x505
 #define RESET	0xcf9
+#define WATCHDOG	0x630	/* running, expired, period */
 
 static struct genl g;
-
-static void act(u32 number, u32 action)
-{
-	genl_begin(&g, LODGE_CMD_VM_SET, 0);
-	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
-	genl_put_u32(&g, LODGE_A_VM_ACTION, action);
-	EXPECT_EQ(genl_send(&g, NULL, NULL), 0);
-}
 
 static int device(int cmd, u32 number)
 {
@@ -52,7 +45,20 @@ static void plug(u32 number)
 		usleep(1000);
 }
 
-static void fault_without_idt(void)
+static volatile bool heard;
+
+static void let_watchdog_expire(void)
+{
+	outl(WATCHDOG + 8, 1);
+	outl(WATCHDOG, 1);
+	while (!inl(WATCHDOG + 4))
+		cpu_relax();
+	outl(WATCHDOG, 0);
+	while (!heard)
+		cpu_relax();
+}
+
+static void misbehave(void)
 {
 	struct {
 		u16 limit;
@@ -61,6 +67,7 @@ static void fault_without_idt(void)
 
 	outb(PANIC, 1);
 	outb(RESET, 6);
+	let_watchdog_expire();
 	asm volatile("lidt %0; ud2" : : "m" (idtr));
 }
 
@@ -89,7 +96,8 @@ static const u32 lives[] = {
 static const u32 devices[] = { LODGE_VM_EVENT_ATTACHED, LODGE_VM_EVENT_DETACHED };
 
 static const u32 guests[] = {
-	LODGE_VM_EVENT_PANIC, LODGE_VM_EVENT_RESET, LODGE_VM_EVENT_TRIPLE_FAULT,
+	LODGE_VM_EVENT_PANIC, LODGE_VM_EVENT_RESET, LODGE_VM_EVENT_WATCHDOG,
+	LODGE_VM_EVENT_TRIPLE_FAULT,
 };
 
 static void hears_group(struct genl *s, u32 group)
@@ -106,16 +114,19 @@ static void hears_group(struct genl *s, u32 group)
 static void live(void)
 {
 	struct vm *vm = vm_create(VM_PC);
-	struct vcpu *vcpu = vcpu_long(vm, 0, fault_without_idt);
+	struct vcpu *vcpu = vcpu_long(vm, 0, misbehave);
 	u32 number = genl_last_vm(&g);
 
-	act(number, LODGE_ACTION_PAUSE);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_PAUSE), 0);
 	plug(number);
-	act(number, LODGE_ACTION_RESUME);
+	EXPECT_EQ(genl_act(&g, number, LODGE_ACTION_RESUME), 0);
 	vcpu_exit(vcpu, LODGE_EXIT_SYSTEM);
 	EXPECT_EQ(vcpu->run->system.type, (u32)LODGE_SYSTEM_PANIC);
 	vcpu_exit(vcpu, LODGE_EXIT_SYSTEM);
 	EXPECT_EQ(vcpu->run->system.type, (u32)LODGE_SYSTEM_RESET);
+	vcpu_exit(vcpu, LODGE_EXIT_SYSTEM);
+	EXPECT_EQ(vcpu->run->system.type, (u32)LODGE_SYSTEM_WATCHDOG);
+	GUEST_VAR(vm, heard) = true;
 	vcpu_exit(vcpu, LODGE_EXIT_SHUTDOWN);
 	vcpu_free(vcpu);
 	vm_free(vm);

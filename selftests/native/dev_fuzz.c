@@ -9,6 +9,7 @@
  *   dev_fuzz FILE...                    inputs that were found before
  *
  * native-sources: dev/bus.c dev/console.c dev/debugport.c dev/pit.c dev/pm.c dev/rtc.c dev/uart.c
+ * native-sources: dev/watchdog.c
  * native-shim: devshim.h
  */
 #include <unistd.h>
@@ -23,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const u16 ports[] = {
 	0x40, 0x41, 0x42, 0x43, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x71, 0x92, 0xe9, 0xf4,
 	0x3f8, 0x3f8, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x505,
-	0x600, 0x601, 0x602, 0x604, 0x605, 0x608, 0x60a, 0xcf9,
+	0x600, 0x601, 0x602, 0x604, 0x605, 0x608, 0x60a, 0x630, 0x630, 0x634, 0x638, 0x63c, 0x63d,
+	0xcf9,
 };
 
 static const u8 *input, *input_end;
@@ -49,6 +51,15 @@ static void check_console(const struct lodge_console *con)
 	CHECK(!con->stalled || con->open);
 }
 
+static void check_watchdog(const struct lodge_watchdog *wd)
+{
+	CHECK(!wd->lock.held);
+	CHECK(wd->period - 1 < LODGE_WATCHDOG_MAX);
+	CHECK(wd->left <= wd->period * LODGE_WATCHDOG_MS * NSEC_PER_MSEC);
+	CHECK(wd->timer.queued == (wd->running && !wd->held));
+	CHECK(!wd->timer.queued || wd->timer.expires == wd->end);
+}
+
 static void check_all(void)
 {
 	const struct lodge_uart *u = &m.uart;
@@ -56,6 +67,7 @@ static void check_all(void)
 
 	check_console(&m.serial);
 	check_console(&m.debug);
+	check_watchdog(&m.watchdog);
 	CHECK(!u->lock.held && !m.pit.lock.held && !m.rtc.lock.held && !m.pm.lock.held);
 	CHECK(u->rx_count <= (u->fcr & 1 ? LODGE_UART_FIFO : 1));
 	CHECK(u->tx_count <= (u->fcr & 1 ? LODGE_UART_FIFO : 1));
@@ -188,6 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 2:
 			if (op == 2)
 				lodge_pm_press_button(&m.pm);
+			else
+				lodge_watchdog_hold(&m.watchdog, op & 8);
 			break;
 		default:
 			access_port(op);

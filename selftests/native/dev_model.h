@@ -13,6 +13,7 @@
 #include "dev/pm.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
+#include "dev/watchdog.h"
 #include "irq/line.h"
 
 #define LINES	24
@@ -47,6 +48,8 @@ static struct {
 	struct lodge_pit pit;
 	struct lodge_rtc rtc;
 	struct lodge_pm pm;
+	struct lodge_watchdog watchdog;
+	unsigned int barks;
 } m;
 
 /* ---- the kernel ---------------------------------------------------------- */
@@ -239,6 +242,12 @@ static void put_owner(void *owner)
 	++*(int *)owner;
 }
 
+static void bark(void *owner)
+{
+	WARN_ON(m.watchdog.lock.held);
+	++*(unsigned int *)owner;
+}
+
 static __maybe_unused void machine_create(void)
 {
 	memset(&m, 0, sizeof(m));
@@ -254,11 +263,13 @@ static __maybe_unused void machine_create(void)
 	WARN_ON(lodge_pit_attach(&m.pit, &m.ports, NULL));
 	WARN_ON(lodge_rtc_attach(&m.rtc, &m.ports, NULL));
 	WARN_ON(lodge_pm_attach(&m.pm, &m.ports, NULL));
+	WARN_ON(lodge_watchdog_attach(&m.watchdog, &m.ports, bark, &m.barks));
 	WARN_ON(lodge_debugport_attach(&m.ports, &m.debug));
 }
 
 static __maybe_unused void machine_destroy(void)
 {
+	lodge_watchdog_detach(&m.watchdog);
 	lodge_pm_detach(&m.pm);
 	lodge_rtc_detach(&m.rtc);
 	lodge_pit_detach(&m.pit);

@@ -4,6 +4,7 @@
  * counts clock by clock.
  *
  * native-sources: dev/bus.c dev/console.c dev/debugport.c dev/pit.c dev/pm.c dev/rtc.c dev/uart.c
+ * native-sources: dev/watchdog.c
  * native-shim: devshim.h
  */
 #include "../lib/ktap.c"

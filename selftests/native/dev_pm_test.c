@@ -3,6 +3,7 @@
  * ACPI registers, the ways to reset, pvpanic.
  *
  * native-sources: dev/bus.c dev/console.c dev/debugport.c dev/pit.c dev/pm.c dev/rtc.c dev/uart.c
+ * native-sources: dev/watchdog.c
  * native-shim: devshim.h
  */
 #include "../lib/ktap.c"

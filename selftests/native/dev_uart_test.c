@@ -4,6 +4,7 @@
  * the sequences by which Linux finds out what it is.
  *
  * native-sources: dev/bus.c dev/console.c dev/debugport.c dev/pit.c dev/pm.c dev/rtc.c dev/uart.c
+ * native-sources: dev/watchdog.c
  * native-shim: devshim.h
  */
 #include "../lib/ktap.c"

@@ -35,6 +35,7 @@
 #define synchronize_rcu()		do { } while (0)
 
 #define NSEC_PER_SEC		1000000000L
+#define NSEC_PER_MSEC		1000000L
 #define ERESTARTSYS		512
 
 #define container_of(p, type, member) \

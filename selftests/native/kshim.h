@@ -56,6 +56,8 @@ typedef long long s64;
 	})
 #define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max_t(t, a, b)		max((t)(a), (t)(b))
+#define clamp_t(t, v, lo, hi)	max_t(t, min_t(t, v, hi), lo)
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
 #define WARN_ON(x) \
 	({ \

@@ -298,6 +298,7 @@ enum lodge_end_reason {
 	LODGE_END_USER,			/* its user ended it at its terminal */
 	LODGE_END_KILLED,		/* by netlink, or with its process */
 	LODGE_END_CLOSED,		/* its descriptors were closed, and nothing told */
+	LODGE_END_WATCHDOG,		/* the guest did not restart it in time */
 	LODGE_END_NR
 };
 

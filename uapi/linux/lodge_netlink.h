@@ -75,13 +75,14 @@ enum lodge_event_kind {
 	LODGE_VM_EVENT_TRIPLE_FAULT,	/* a processor of the guest has shut down */
 	LODGE_VM_EVENT_RENAMED,		/* it is called as this event says */
 	LODGE_VM_EVENT_LIMITED,		/* it has another limit of processor time */
+	LODGE_VM_EVENT_WATCHDOG,	/* the guest has not restarted its watchdog in time */
 };
 
 /* What an event is about; a multicast group of this name has them */
 enum lodge_event_group {
 	LODGE_EVENT_GROUP_LIFE,		/* from _CREATED to _DELETED; _RENAMED, _LIMITED */
 	LODGE_EVENT_GROUP_DEVICE,	/* _ATTACHED, _DETACHED */
-	LODGE_EVENT_GROUP_GUEST,	/* from _PANIC to _TRIPLE_FAULT */
+	LODGE_EVENT_GROUP_GUEST,	/* from _PANIC to _TRIPLE_FAULT; _WATCHDOG */
 	LODGE_EVENT_GROUP_NR
 };
 

@@ -33,6 +33,7 @@ enum lodge_system_event {
 	LODGE_SYSTEM_RESET,		/* port 0xcf9, i8042, ACPI reset register; or by netlink */
 	LODGE_SYSTEM_PANIC,		/* pvpanic: the kernel has panicked */
 	LODGE_SYSTEM_KILL,		/* by netlink; each further LODGE_VCPU_RUN returns it too */
+	LODGE_SYSTEM_WATCHDOG,		/* not restarted in time; it counts from the beginning */
 	LODGE_SYSTEM_NR
 };
 
