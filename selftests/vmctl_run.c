@@ -41,6 +41,11 @@ PC_GUEST(echoes, ".code16\n" PC_PUTS("echoes_text")
 	 "1:" PC_GETC "push %ax\n" PC_PUTC "pop %ax\n"
 	 "cmp $'r', %al; jne 2f; mov $0xcf9, %dx; mov $6, %al; out %al, %dx\n"
 	 "2: cmp $'q', %al; jne 1b\n" PC_POWEROFF "echoes_text: .asciz \"ready\\n\"");
+/* hangs once told to, with its watchdog running */
+PC_GUEST(hangs, ".code16\n" PC_PUTS("hangs_text")
+	 "1:" PC_GETC "cmp $'q', %al; je 2f; mov $0x638, %dx; mov $2, %eax; out %eax, %dx\n"
+	 "mov $0x630, %dx; mov $1, %al; out %eax, %dx; cli; 3: hlt; jmp 3b\n"
+	 "2:" PC_POWEROFF "hangs_text: .asciz \"ready\\n\"");
 PC_GUEST(debugs, ".code16\n"
 	 "mov $'d', %al; out %al, $0xe9; mov $'b', %al; out %al, $0xe9\n" PC_POWEROFF);
 /* multiboot: prints its command line, its module's, and the module */
@@ -191,6 +196,20 @@ TEST(panic)
 {
 	EXPECT_EQ(run(REAL, guest(panics)), 255);
 	EXPECT_TRUE(text_has(c.error, "the guest panicked"));
+}
+
+TEST(watchdog)
+{
+	start(REAL, guest(hangs));
+	child_write(&c, "h", 1);
+	EXPECT_EQ(child_end(&c, LONG), 255);
+	EXPECT_TRUE(text_has(c.error, "the guest's watchdog expired after"));
+	start(REAL "--reboot=restart", guest(hangs));
+	child_write(&c, "h", 1);
+	ASSERT_TRUE(child_expect(&c, "ready\nready", LONG));
+	child_write(&c, "q", 1);
+	EXPECT_EQ(child_end(&c, LONG), 0);
+	EXPECT_TRUE(text_has(c.error, "the guest's watchdog expired: it restarts"));
 }
 
 TEST(triple_fault)
@@ -702,6 +721,7 @@ TEST(mistakes)
 	EXPECT_TRUE(mistake("-c 65", "x", 2, "a guest can have 64"));
 	EXPECT_TRUE(mistake("-t never", "x", 2, "--timeout takes seconds"));
 	EXPECT_TRUE(mistake("--reboot=often", "x", 2, "exit or restart"));
+	EXPECT_TRUE(mistake("--watchdog=bark", "x", 2, "reset, pause or nmi"));
 	EXPECT_TRUE(mistake("--name a/b", "x", 2, "slashes"));
 	EXPECT_TRUE(mistake("--cpu-feature +warp", "x", 2, "no processor feature \"warp\""));
 	EXPECT_TRUE(mistake("--thp --ksm", "x", 2, "exclude each other"));

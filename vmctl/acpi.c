@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RSDP, RSDT, XSDT, FADT, FACS, MADT, MCFG and DSDT (ACPI 6.5, chapter 5).
+ * RSDP, RSDT, XSDT, FADT, FACS, MADT, MCFG, DSDT (ACPI 6.5, chapter 5) and WDAT.
  *
  * Each table is written behind the others; the roots come last, when the others'
  * addresses are known.
@@ -17,6 +17,8 @@
 #define FADT_SIZE	276
 #define FACS_SIZE	64
 #define MCFG_SIZE	60
+#define WDAT_SIZE	(HEADER_SIZE + 32)	/* entries follow */
+#define WDAT_ENTRY	24
 #define MAX_TABLES	8	/* that the roots list */
 
 /* To devices (table 5.173) */
@@ -516,6 +518,69 @@ static uint32_t put_facs(struct tables *t)
 	return address(t, p);
 }
 
+/* ---- WDAT (Microsoft, Hardware Watchdog Timers Design Specification) ------ */
+
+#define WATCHDOG_RUN		ACPI_WATCHDOG_PORT
+#define WATCHDOG_EXPIRED	(ACPI_WATCHDOG_PORT + 4)
+#define WATCHDOG_PERIOD		(ACPI_WATCHDOG_PORT + 8)
+#define WATCHDOG_LEFT		(ACPI_WATCHDOG_PORT + 12)
+
+enum {
+	READ_VALUE,	/* does it read as the entry's value? */
+	READ_COUNT,
+	WRITE_VALUE,
+	WRITE_COUNT,
+};
+
+static const struct {
+	uint8_t action;
+	uint8_t instruction;
+	uint16_t port;
+	uint8_t value;
+} watchdog_entries[] = {
+	{ 0x01, WRITE_VALUE, WATCHDOG_LEFT, 1 },	/* restart */
+	{ 0x04, READ_COUNT, WATCHDOG_LEFT, 0 },		/* query current countdown */
+	{ 0x05, READ_COUNT, WATCHDOG_PERIOD, 0 },	/* query countdown period */
+	{ 0x06, WRITE_COUNT, WATCHDOG_PERIOD, 0 },	/* set it */
+	{ 0x08, READ_VALUE, WATCHDOG_RUN, 1 },		/* query running state */
+	{ 0x09, WRITE_VALUE, WATCHDOG_RUN, 1 },		/* set it */
+	{ 0x0a, READ_VALUE, WATCHDOG_RUN, 0 },		/* query stopped state */
+	{ 0x0b, WRITE_VALUE, WATCHDOG_RUN, 0 },		/* set it */
+	{ 0x20, READ_VALUE, WATCHDOG_EXPIRED, 1 },	/* query status */
+	{ 0x21, WRITE_VALUE, WATCHDOG_EXPIRED, 0 },	/* clear it */
+};
+
+#define NR_WATCHDOG_ENTRIES	(sizeof(watchdog_entries) / sizeof(*watchdog_entries))
+
+static void put_wdat(struct tables *t)
+{
+	const size_t len = WDAT_SIZE + NR_WATCHDOG_ENTRIES * WDAT_ENTRY;
+	uint8_t *p = take(t, len, 16), *e;
+	unsigned int i;
+
+	if (!p)
+		return;
+	put(p + 36, WDAT_SIZE - HEADER_SIZE, 4);
+	/* no PCI device */
+	put(p + 40, 0xff, 2);
+	put(p + 42, 0xffffff, 3);
+	put(p + 48, ACPI_WATCHDOG_MS, 4);
+	put(p + 52, ACPI_WATCHDOG_MAX, 4);
+	put(p + 56, 1, 4);
+	p[60] = 1;			/* enabled */
+	put(p + 64, NR_WATCHDOG_ENTRIES, 4);
+	for (i = 0; i < NR_WATCHDOG_ENTRIES; i++) {
+		e = p + WDAT_SIZE + i * WDAT_ENTRY;
+		e[0] = watchdog_entries[i].action;
+		e[1] = watchdog_entries[i].instruction;
+		put_gas(e + 4, watchdog_entries[i].port, 32, 3);
+		put(e + 16, watchdog_entries[i].value, 4);
+		put(e + 20, UINT32_MAX, 4);
+	}
+	finish(p, "WDAT", 1, len);
+	list(t, p);
+}
+
 /* ---- roots --------------------------------------------------------------- */
 
 static uint32_t put_root(struct tables *t, const char *signature, unsigned int width)
@@ -559,6 +624,7 @@ size_t acpi_build(uint8_t *buf, size_t room, uint64_t base, const struct acpi_ma
 	put_madt(&t, machine->cpus);
 	if (machine->pci)
 		put_mcfg(&t);
+	put_wdat(&t);
 	rsdt = put_root(&t, "RSDT", 4);
 	xsdt = put_root(&t, "XSDT", 8);
 	if (t.overflow)

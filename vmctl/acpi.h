@@ -24,6 +24,9 @@
 #define ACPI_RESET_VALUE	6
 #define ACPI_S5_TYPE		5
 #define ACPI_PVPANIC_PORT	0x505
+#define ACPI_WATCHDOG_PORT	0x630		/* running, expired, period, left: 32 bits each */
+#define ACPI_WATCHDOG_MS	100		/* of a count */
+#define ACPI_WATCHDOG_MAX	36000		/* counts */
 #define ACPI_PCI_ECAM		0xc0000000	/* configuration space of bus 0 */
 #define ACPI_PCI_ECAM_SIZE	0x100000
 #define ACPI_PCI_MEMORY		0xc0100000	/* window for BARs */

@@ -65,6 +65,7 @@ const char *ctl_reason(uint32_t reason)
 		[LODGE_END_USER] = "user",
 		[LODGE_END_KILLED] = "killed",
 		[LODGE_END_CLOSED] = "closed",
+		[LODGE_END_WATCHDOG] = "watchdog",
 	};
 
 	return NAME(names, reason);
@@ -87,6 +88,7 @@ const char *ctl_event(uint32_t kind)
 		[LODGE_VM_EVENT_TRIPLE_FAULT] = "triple-fault",
 		[LODGE_VM_EVENT_RENAMED] = "renamed",
 		[LODGE_VM_EVENT_LIMITED] = "limited",
+		[LODGE_VM_EVENT_WATCHDOG] = "watchdog",
 	};
 
 	return NAME(names, kind);

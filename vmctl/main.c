@@ -150,6 +150,7 @@ static const struct cmd_opt run_opts[] = {
 	{ 'q', "quiet", NULL, "do not tell how the guest ended" },
 	{ RUN_REBOOT, "reboot", "exit|restart", "what a guest's reset does (default: exit)" },
 	{ RUN_ON_PANIC, "panic", "exit|pause", "what a guest's panic does (default: exit)" },
+	{ RUN_WATCHDOG, "watchdog", "reset|pause|nmi", "what its watchdog does (default: reset)" },
 	{ RUN_CPU_FEATURE, "cpu-feature", "+NAME,-NAME", "give or take processor features" },
 	{ RUN_FLAT, "flat", "ADDRESS", "load the image there and start it there" },
 	{ RUN_FIRMWARE, "firmware", "FILE", "start this ROM at the reset vector, no IMAGE" },
@@ -166,8 +167,8 @@ static const char run_more[] =
 	"with --flat, anything.\n"
 	"On a terminal Ctrl-a x ends the guest, Ctrl-a h shows the other keys.\n"
 	"Exit status: 0 powered off or reset, 1 failed, 2 wrong command line, 124 timeout,\n"
-	"128+n signal n, 255 the guest's kernel panicked; a value v written to port 0xf4\n"
-	"gives (v * 2 + 1) modulo 256.\n";
+	"128+n signal n, 255 the guest's kernel panicked or its watchdog reset it; a value v\n"
+	"written to port 0xf4 gives (v * 2 + 1) modulo 256.\n";
 
 static const char start_more[] =
 	"It has no terminal: vmctl log shows what the guest writes, and its record stays when it\n"

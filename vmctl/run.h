@@ -34,6 +34,7 @@ enum run_option {
 	RUN_CONSOLE,
 	RUN_NO_PCI,
 	RUN_VSOCK,
+	RUN_WATCHDOG,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */

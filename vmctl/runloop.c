@@ -349,6 +349,10 @@ static int conclude_guest(struct loop *l)
 	case VM_PANIC:
 		say(l, "the guest panicked");
 		return RUN_PANIC;
+	case VM_WATCHDOG:
+		say(l, l->r->restart ? "the guest's watchdog expired: it restarts" :
+				       "the guest's watchdog expired");
+		return RUN_PANIC;
 	case VM_EXIT:
 		say(l, "the guest wrote %u to its exit port", end->code);
 		return (end->code << 1 | 1) & 0xff;
@@ -429,6 +433,8 @@ static enum lodge_end_reason reason(const struct loop *l)
 		return LODGE_END_RESET;
 	case VM_PANIC:
 		return LODGE_END_PANIC;
+	case VM_WATCHDOG:
+		return LODGE_END_WATCHDOG;
 	case VM_EXIT:
 		return LODGE_END_EXIT;
 	case VM_KILLED:
@@ -511,7 +517,7 @@ static struct loop loop;
  * @r: the command line
  * @vm: set up, not started
  * @deadline: ns of CLOCK_MONOTONIC, 0 for none
- * @again: out: the guest has reset itself, and shall be started again
+ * @again: out: the guest has reset itself, or its watchdog has, and shall be started again
  *
  * The signals in @r are blocked in all threads.
  *
@@ -540,7 +546,8 @@ int run_loop(const struct run *r, struct vm *vm, uint64_t deadline, bool *again)
 	while (!l->left)
 		loop_once(l);
 	vm_stop(vm);
-	*again = l->why == WHY_GUEST && vm->end.kind == VM_RESET && r->restart;
+	*again = l->why == WHY_GUEST && r->restart &&
+		 (vm->end.kind == VM_RESET || vm->end.kind == VM_WATCHDOG);
 	drain_output(l);
 	stop_ports(vm->config);
 	if (!*again)

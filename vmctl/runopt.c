@@ -116,6 +116,23 @@ static int set_panic(struct run *r, const char *value)
 	return cmd_error(CMD_USAGE, "--panic takes exit or pause, not \"%s\"", value);
 }
 
+static int set_watchdog(struct run *r, const char *value)
+{
+	static const char * const names[] = {
+		[VM_WATCHDOG_RESET] = "reset",
+		[VM_WATCHDOG_PAUSE] = "pause",
+		[VM_WATCHDOG_NMI] = "nmi",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(value, names[i])) {
+			r->vm.on_watchdog = i;
+			return CMD_OK;
+		}
+	return cmd_error(CMD_USAGE, "--watchdog takes reset, pause or nmi, not \"%s\"", value);
+}
+
 static int set_pages(struct run *r, enum guestmem_pages pages)
 {
 	if (r->vm.pages != GUESTMEM_PLAIN && r->vm.pages != pages)
@@ -310,6 +327,8 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return set_reboot(r, v->value);
 	case RUN_ON_PANIC:
 		return set_panic(r, v->value);
+	case RUN_WATCHDOG:
+		return set_watchdog(r, v->value);
 	case RUN_CPU_FEATURE:
 		return set_feature(r, v->value);
 	case RUN_FLAT:

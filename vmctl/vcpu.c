@@ -27,6 +27,29 @@ static void answer_io(struct lodge_run *run, size_t run_size)
 		memset((char *)run + io.data_offset, 0xff, len);
 }
 
+/* It counts again: a guest that the NMI does not help has it once more */
+static void watchdog(struct vcpu *cpu)
+{
+	struct vm *vm = cpu->vm;
+
+	switch (vm->config->on_watchdog) {
+	case VM_WATCHDOG_PAUSE:
+		if (ctl_pause_own()) {
+			console_tell("the guest's watchdog expired: it is paused");
+			return;
+		}
+		break;
+	case VM_WATCHDOG_NMI:
+		console_tell("the guest's watchdog expired: it gets an NMI");
+		if (!ioctl(vm->cpu[0].fd, LODGE_VCPU_NMI))
+			return;
+		break;
+	case VM_WATCHDOG_RESET:
+		break;
+	}
+	vm_finish(vm, VM_WATCHDOG, 0);
+}
+
 static void system_event(struct vcpu *cpu)
 {
 	struct lodge_run_system *s = &cpu->run->system;
@@ -46,6 +69,9 @@ static void system_event(struct vcpu *cpu)
 		if ((s->code & PANICKED) &&
 		    !(cpu->vm->config->pause_on_panic && ctl_pause_own()))
 			vm_finish(cpu->vm, VM_PANIC, s->code);
+		break;
+	case LODGE_SYSTEM_WATCHDOG:
+		watchdog(cpu);
 		break;
 	default:
 		vm_fail(cpu, "the guest has ended in a way that vmctl does not know (%u)", s->type);

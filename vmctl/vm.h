@@ -26,6 +26,7 @@ enum vm_end_kind {
 	VM_POWEROFF,
 	VM_RESET,
 	VM_PANIC,
+	VM_WATCHDOG,
 	VM_KILLED,	/* by netlink */
 	VM_EXIT,	/* the debug-exit port; code: what was written */
 	VM_FAILED,	/* text: a sentence */
@@ -77,6 +78,13 @@ struct vm_kept {
 	bool valid;
 };
 
+/* What the end of the guest's watchdog does */
+enum vm_watchdog {
+	VM_WATCHDOG_RESET,
+	VM_WATCHDOG_PAUSE,
+	VM_WATCHDOG_NMI,
+};
+
 /**
  * struct vm_config - what is wanted
  * @name: valid for LODGE_CREATE_VM
@@ -92,6 +100,7 @@ struct vm_kept {
  * @no_pci: no PCI bus: the devices are virtio-mmio
  * @rng: a random number generator
  * @pause_on_panic: a panic does not end it
+ * @on_watchdog: what its watchdog does
  * @console: a virtio console, as terminal
  * @ports: open, ports of it
  * @nr_ports: how many
@@ -114,6 +123,7 @@ struct vm_config {
 	bool no_pci;
 	bool rng;
 	bool pause_on_panic;
+	enum vm_watchdog on_watchdog;
 	bool console;
 	struct port *ports;
 	unsigned int nr_ports;

@@ -557,6 +557,35 @@ TEST(block_lengths)
 	}
 }
 
+/* Each action is one access to one register of the watchdog, whose ports it does not leave */
+TEST(watchdog)
+{
+	static const uint8_t actions[] = { 1, 4, 5, 6, 8, 9, 10, 11, 32, 33 };
+	const uint8_t *p, *e;
+	unsigned int i;
+
+	build(1);
+	p = find_table("WDAT");
+	EXPECT_EQ(le(p + 36, 4), 32);
+	EXPECT_EQ(le(p + 40, 5), 0xffffff00ff);
+	EXPECT_EQ(le(p + 48, 4), ACPI_WATCHDOG_MS);
+	EXPECT_EQ(le(p + 52, 4), ACPI_WATCHDOG_MAX);
+	EXPECT_EQ(le(p + 56, 4), 1);
+	EXPECT_EQ(p[60], 1);
+	ASSERT_EQ(le(p + 64, 4), sizeof(actions));
+	ASSERT_EQ(le(p + 4, 4), 68 + sizeof(actions) * 24);
+	for (i = 0; i < sizeof(actions); i++) {
+		e = p + 68 + i * 24;
+		EXPECT_EQ(e[0], actions[i]);
+		EXPECT_LE(e[1], 3);
+		/* a port, 32 bits, in one access */
+		EXPECT_EQ(le(e + 4, 4), 0x03002001);
+		EXPECT_GE(le(e + 8, 8), (uint64_t)ACPI_WATCHDOG_PORT);
+		EXPECT_LE(le(e + 8, 8), (uint64_t)ACPI_WATCHDOG_PORT + 12);
+		EXPECT_EQ(le(e + 20, 4), UINT32_MAX);
+	}
+}
+
 TEST(too_little_room)
 {
 	struct acpi_machine machine = { .cpus = 3, .pci = true };
@@ -577,14 +606,12 @@ TEST(too_little_room)
 	EXPECT_EQ(acpi_build(tables, sizeof(tables), BASE, &machine), 0u);
 }
 
-static void try_iasl(void)
+static void try_iasl(const uint8_t *p)
 {
 	char dir[] = "/tmp/acpi-test.XXXXXX", cmd[512];
-	const uint8_t *p;
 	FILE *f;
 
 	ASSERT_TRUE(mkdtemp(dir));
-	p = table_at(le(find_table("FACP") + 40, 4), "DSDT");
 	snprintf(cmd, sizeof(cmd), "%s/d.dat", dir);
 	f = fopen(cmd, "wb");
 	ASSERT_TRUE(f);
@@ -598,12 +625,18 @@ static void try_iasl(void)
 	EXPECT_EQ(system(cmd), 0);
 }
 
+static const uint8_t *find_dsdt(void)
+{
+	return table_at(le(find_table("FACP") + 40, 4), "DSDT");
+}
+
 TEST(iasl_takes_it)
 {
 	if (system("iasl -v > /dev/null 2>&1"))
 		SKIP("iasl is not installed");
 	build(5);
-	try_iasl();
+	try_iasl(find_dsdt());
+	try_iasl(find_table("WDAT"));
 	build_machine(&(struct acpi_machine){ .cpus = 5, .virtio = 31 });
-	try_iasl();
+	try_iasl(find_dsdt());
 }
