@@ -318,7 +318,7 @@ static int op_cmpxchg(struct lodge_emul *e, u64 linear, const void *old, const v
 
 static void ask_port(struct lodge_vcpu *vcpu, u16 port, u8 width, bool in, u32 count)
 {
-	vcpu->stats[LODGE_STAT_IO_USER]++;
+	vcpu->counts.stat[LODGE_STAT_IO_USER]++;
 	vcpu->run->exit_reason = LODGE_EXIT_IO;
 	vcpu->run->io = (struct lodge_run_io){
 		.port = port, .width = width, .direction = in ? LODGE_IO_IN : LODGE_IO_OUT,
@@ -436,7 +436,7 @@ static void op_committed(struct lodge_emul *e)
 
 	vcpu->insn.nr_reads = 0;
 	vcpu->insn.next_read = 0;
-	vcpu->stats[LODGE_STAT_MMIO]++;
+	vcpu->counts.stat[LODGE_STAT_MMIO]++;
 }
 
 static const struct lodge_emul_ops emul_ops = {
@@ -609,7 +609,7 @@ int lodge_insn_emulate(struct lodge_vcpu *vcpu)
 	ret = vmx_state_fetch(vcpu, INSN_PARTS);
 	if (ret)
 		return ret;
-	vcpu->stats[LODGE_STAT_EMULATED]++;
+	vcpu->counts.stat[LODGE_STAT_EMULATED]++;
 	vcpu->run->exit_reason = LODGE_EXIT_NONE;
 	load_state(vcpu, e);
 	st->next_read = 0;

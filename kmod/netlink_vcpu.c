@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Netlink operations on vCPUs, and counters.
+ * Netlink operations on vCPUs, and what they have done.
  */
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <net/genetlink.h>
 
 #include "netlink.h"
@@ -20,7 +22,9 @@
  * @state: enum lodge_vcpu_state
  * @cpu: host CPU that it was on last
  * @tid: thread that ran it last, in the PID namespace of who looks; 0 for none
- * @stats: its counters
+ * @summed: it is all vCPUs, and nothing but @vm and @counts are known
+ * @counts: what it has done
+ * @affinity: of the thread, none if there is none any more
  */
 struct vcpu_view {
 	u32 vm;
@@ -28,15 +32,9 @@ struct vcpu_view {
 	u32 state;
 	u32 cpu;
 	u32 tid;
-	u64 stats[LODGE_NR_STATS];
-};
-
-/* With @has_vcpu unset they are those of all vCPUs */
-struct stats_view {
-	u32 vm;
-	u32 vcpu;
-	bool has_vcpu;
-	u64 stats[LODGE_NR_STATS];
+	bool summed;
+	struct lodge_counts counts;
+	struct cpumask affinity;
 };
 
 static u32 state_of(const struct lodge_vcpu *vcpu)
@@ -55,22 +53,31 @@ static u32 state_of(const struct lodge_vcpu *vcpu)
 	}
 }
 
+static void look_at_thread(struct pid *thread, struct vcpu_view *view)
+{
+	struct task_struct *task = thread ? pid_task(thread, PIDTYPE_PID) : NULL;
+
+	view->tid = thread ? pid_nr_ns(thread, task_active_pid_ns(current)) : 0;
+	if (task)
+		cpumask_copy(&view->affinity, &task->cpus_mask);
+	else
+		cpumask_clear(&view->affinity);
+}
+
 /* The first vCPU from a number on */
 static bool look_from(struct lodge_vm *vm, u32 id, struct vcpu_view *view)
 {
 	struct lodge_vcpu *vcpu = NULL;
-	struct pid *thread;
 
 	rcu_read_lock();
 	for (; id < LODGE_MAX_VCPUS && !vcpu; id++)
 		vcpu = rcu_dereference(vm->vcpus[array_index_nospec(id, LODGE_MAX_VCPUS)]);
 	if (vcpu) {
-		thread = rcu_dereference(vcpu->thread);
 		view->id = vcpu->id;
 		view->state = state_of(vcpu);
 		view->cpu = READ_ONCE(vcpu->cpu);
-		view->tid = thread ? pid_nr_ns(thread, task_active_pid_ns(current)) : 0;
-		memcpy(view->stats, vcpu->stats, sizeof(view->stats));
+		view->counts = vcpu->counts;
+		look_at_thread(rcu_dereference(vcpu->thread), view);
 	}
 	rcu_read_unlock();
 	return vcpu;
@@ -114,7 +121,15 @@ static int look_at(struct genl_info *info, struct sk_buff *skb, int vm_attr, int
 	return -ENOENT;
 }
 
-/* ---- vCPUs --------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
+
+static int put_affinity(struct sk_buff *skb, const struct vcpu_view *v)
+{
+	if (cpumask_empty(&v->affinity))
+		return 0;
+	return nla_put(skb, LODGE_A_VCPU_AFFINITY, BITS_TO_LONGS(nr_cpu_ids) * sizeof(long),
+		       cpumask_bits(&v->affinity));
+}
 
 static int fill_vcpu(struct sk_buff *skb, const void *what)
 {
@@ -125,113 +140,141 @@ static int fill_vcpu(struct sk_buff *skb, const void *what)
 	    nla_put_u32(skb, LODGE_A_VCPU_STATE, v->state) ||
 	    nla_put_u32(skb, LODGE_A_VCPU_CPU, v->cpu) ||
 	    nla_put_u32(skb, LODGE_A_VCPU_TID, v->tid) ||
-	    nla_put_u64_64bit(skb, LODGE_A_VCPU_EXITS, v->stats[LODGE_STAT_EXITS],
-			      LODGE_A_VCPU_PAD))
+	    nla_put_u64_64bit(skb, LODGE_A_VCPU_EXITS, v->counts.stat[LODGE_STAT_EXITS],
+			      LODGE_A_VCPU_PAD) ||
+	    put_affinity(skb, v))
 		return -EMSGSIZE;
 	return 0;
 }
 
-int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info)
+static int put_counters(struct sk_buff *skb, const u64 *stat)
 {
-	struct vcpu_view view;
-	int err = look_at(info, skb, LODGE_A_VCPU_VM, LODGE_A_VCPU_ID, &view);
-
-	return err ? err : lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_vcpu, &view);
-}
-
-/* ---- counters ------------------------------------------------------------ */
-
-static int fill_stats(struct sk_buff *skb, const void *what)
-{
-	const struct stats_view *v = what;
-	struct nlattr *nest;
+	struct nlattr *nest = nla_nest_start(skb, LODGE_A_STATS_COUNTERS);
 	unsigned int i;
 
-	if (nla_put_u32(skb, LODGE_A_STATS_VM, v->vm) ||
-	    (v->has_vcpu && nla_put_u32(skb, LODGE_A_STATS_VCPU, v->vcpu)))
-		return -EMSGSIZE;
-	nest = nla_nest_start(skb, LODGE_A_STATS_COUNTERS);
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 0; i < LODGE_NR_STATS; i++)
-		if (nla_put_u64_64bit(skb, LODGE_A_COUNTER(i), v->stats[i],
+		if (nla_put_u64_64bit(skb, LODGE_A_COUNTER(i), stat[i],
 				      LODGE_A_COUNTER(LODGE_NR_STATS)))
 			return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
-static void stats_of(const struct vcpu_view *view, struct stats_view *stats)
+static int put_exit(struct sk_buff *skb, u32 reason, const struct lodge_exit_count *exit)
 {
-	stats->vm = view->vm;
-	stats->vcpu = view->id;
-	stats->has_vcpu = true;
-	memcpy(stats->stats, view->stats, sizeof(stats->stats));
+	struct nlattr *nest = nla_nest_start(skb, reason + 1);
+
+	if (!nest || nla_put_u32(skb, LODGE_A_EXIT_REASON, reason) ||
+	    nla_put_u64_64bit(skb, LODGE_A_EXIT_COUNT, exit->count, LODGE_A_EXIT_PAD) ||
+	    nla_put_u64_64bit(skb, LODGE_A_EXIT_TICKS, exit->ticks, LODGE_A_EXIT_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
 }
 
-static int sum_of(struct sk_buff *skb, struct genl_info *info, struct stats_view *stats)
+static int put_exits(struct sk_buff *skb, const struct lodge_exit_count *exit)
+{
+	struct nlattr *nest = nla_nest_start(skb, LODGE_A_STATS_EXITS);
+	unsigned int i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < LODGE_EXIT_REASONS; i++)
+		if (exit[i].count && put_exit(skb, i, &exit[i]))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int fill_stats(struct sk_buff *skb, const void *what)
+{
+	const struct vcpu_view *v = what;
+
+	if (nla_put_u32(skb, LODGE_A_STATS_VM, v->vm) ||
+	    (!v->summed && nla_put_u32(skb, LODGE_A_STATS_VCPU, v->id)) ||
+	    put_counters(skb, v->counts.stat) || put_exits(skb, v->counts.exit))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+/* Room for all reasons there are */
+#define STATS_ROOM	8192
+
+static int look_at_sum(struct sk_buff *skb, struct genl_info *info, struct vcpu_view *view)
 {
 	struct lodge_record *record = lodge_netlink_find(skb, info->attrs[LODGE_A_STATS_VM],
 							 info->extack);
 
 	if (IS_ERR(record))
 		return PTR_ERR(record);
-	stats->vm = record->number;
-	stats->has_vcpu = false;
-	lodge_registry_stats(record, stats->stats);
+	view->vm = record->number;
+	view->summed = true;
+	lodge_registry_stats(record, &view->counts);
 	lodge_registry_put(record);
 	return 0;
 }
 
-int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info)
+int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct stats_view stats;
-	struct vcpu_view view;
+	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
 	int err;
 
-	if (info->attrs[LODGE_A_STATS_VCPU]) {
-		err = look_at(info, skb, LODGE_A_STATS_VM, LODGE_A_STATS_VCPU, &view);
-		if (!err)
-			stats_of(&view, &stats);
-	} else {
-		err = sum_of(skb, info, &stats);
-	}
-	return err ? err : lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_stats, &stats);
+	if (!view)
+		return -ENOMEM;
+	err = look_at(info, skb, LODGE_A_VCPU_VM, LODGE_A_VCPU_ID, view);
+	if (!err)
+		err = lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_vcpu, view);
+	kfree(view);
+	return err;
 }
 
-/* ---- dumps --------------------------------------------------------------- */
-
-static int add(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-	       const struct vcpu_view *view)
+int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct stats_view stats;
+	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	int err;
 
-	if (cmd == LODGE_CMD_VCPU_GET)
-		return lodge_netlink_add(skb, cb, cmd, fill_vcpu, view);
-	stats_of(view, &stats);
-	return lodge_netlink_add(skb, cb, cmd, fill_stats, &stats);
+	if (!view)
+		return -ENOMEM;
+	err = info->attrs[LODGE_A_STATS_VCPU] ?
+	      look_at(info, skb, LODGE_A_STATS_VM, LODGE_A_STATS_VCPU, view) :
+	      look_at_sum(skb, info, view);
+	if (!err)
+		err = lodge_netlink_reply(info, STATS_ROOM, fill_stats, view);
+	kfree(view);
+	return err;
 }
 
-static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		lodge_netlink_fill fill)
 {
 	struct lodge_dump *d = (struct lodge_dump *)cb->ctx;
-	struct lodge_vm *vm = lodge_netlink_dump_vm(cb);
-	struct vcpu_view view = { .vm = d->vm };
+	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	struct lodge_vm *vm;
 
-	if (!vm)
-		return skb->len;
-	while (look_from(vm, d->next, &view) && !add(skb, cb, cmd, &view))
-		d->next = view.id + 1;
-	lodge_vm_put_later(vm);
+	if (!view)
+		return -ENOMEM;
+	vm = lodge_netlink_dump_vm(cb);
+	if (vm) {
+		view->vm = d->vm;
+		while (look_from(vm, d->next, view) &&
+		       !lodge_netlink_add(skb, cb, cmd, fill, view))
+			d->next = view->id + 1;
+		lodge_vm_put_later(vm);
+	}
+	kfree(view);
 	return skb->len;
 }
 
 int lodge_netlink_vcpu_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, LODGE_CMD_VCPU_GET);
+	return dump(skb, cb, LODGE_CMD_VCPU_GET, fill_vcpu);
 }
 
 int lodge_netlink_stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, LODGE_CMD_STATS_GET);
+	return dump(skb, cb, LODGE_CMD_STATS_GET, fill_stats);
 }

@@ -138,7 +138,7 @@ static struct lodge_record *find_former(const struct lodge_vm *vm)
 static void revive(struct lodge_record *r)
 {
 	memset(&r->told, 0, sizeof(r->told));
-	memset(r->stats, 0, sizeof(r->stats));
+	memset(&r->counts, 0, sizeof(r->counts));
 	r->reason = LODGE_END_NONE;
 	r->status = 0;
 	r->signal = 0;
@@ -501,18 +501,18 @@ struct lodge_vm *lodge_registry_get_vm(struct lodge_record *record)
 }
 
 /**
- * lodge_registry_stats - counters of all vCPUs that a VM has had
+ * lodge_registry_stats - what all vCPUs that a VM has had have done
  * @record: with a reference
- * @sum: LODGE_NR_STATS counters
+ * @sum: filled in
  */
-void lodge_registry_stats(struct lodge_record *record, u64 *sum)
+void lodge_registry_stats(struct lodge_record *record, struct lodge_counts *sum)
 {
 	struct lodge_vm *vm;
 
 	mutex_lock(&lock);
 	vm = get_vm(record);
 	if (!vm)
-		memcpy(sum, record->stats, sizeof(record->stats));
+		*sum = record->counts;
 	mutex_unlock(&lock);
 	if (vm) {
 		lodge_vm_stats(vm, sum);

@@ -12,6 +12,8 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+#include "stats.h"
+
 struct lodge_vm;
 struct net;
 struct pid;
@@ -53,7 +55,7 @@ struct lodge_saved {
  * @ended: likewise, 0 until then [L]
  * @vcpus: how many it had at its end [L]
  * @memory: bytes in slots at its end [L]
- * @stats: counters of vCPUs that have gone; lodge_vm.lock while there is a VM, else [L]
+ * @counts: of vCPUs that have gone; lodge_vm.lock while there is a VM, else [L]
  * @serial: the last of the serial console of a VM that has ended [L]
  * @virtio: likewise of its virtio console [L]
  * @busy: there is a lodge_job of it [a]
@@ -83,7 +85,7 @@ struct lodge_record {
 	u64 ended;
 	u32 vcpus;
 	u64 memory;
-	u64 stats[LODGE_NR_STATS];
+	struct lodge_counts counts;
 	struct lodge_saved serial;
 	struct lodge_saved virtio;
 	unsigned long busy;
@@ -155,7 +157,7 @@ struct lodge_record *lodge_registry_next(const struct lodge_caller *who, u32 *nu
 void lodge_registry_put(struct lodge_record *record);
 void lodge_registry_look(struct lodge_record *record, struct lodge_record_view *view);
 struct lodge_vm *lodge_registry_get_vm(struct lodge_record *record);
-void lodge_registry_stats(struct lodge_record *record, u64 *sum);
+void lodge_registry_stats(struct lodge_record *record, struct lodge_counts *sum);
 u32 lodge_registry_console(struct lodge_record *record, unsigned int which, u8 *buf, u32 *end);
 int lodge_registry_claim(struct lodge_record *record, const struct net *net, u32 portid);
 void lodge_registry_disclaim(const struct net *net, u32 portid);

@@ -341,7 +341,7 @@ long lodge_state_get_stats(void *object, void *arg)
 	u32 n = min_t(u32, s->count, LODGE_NR_STATS);
 
 	s->count = n;
-	if (copy_to_user(u64_to_user_ptr(s->values), vcpu->stats, n * sizeof(u64)))
+	if (copy_to_user(u64_to_user_ptr(s->values), vcpu->counts.stat, n * sizeof(u64)))
 		return -EFAULT;
 	return 0;
 }

@@ -382,7 +382,7 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 		lodge_registry_tell(vcpu->vm, vcpu->told);
 		vcpu->told = 0;
 	}
-	vcpu->stats[LODGE_STAT_EXITS_USER]++;
+	vcpu->counts.stat[LODGE_STAT_EXITS_USER]++;
 	run->cr8 = vcpu->s.cr8;
 	run->if_flag = 0;
 	run->ready_for_irq = 0;

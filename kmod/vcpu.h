@@ -12,6 +12,7 @@
 #include "insn.h"
 #include "irq/lapic.h"
 #include "quota.h"
+#include "stats.h"
 #include "x86/cpuid.h"
 #include "x86/debug.h"
 #include "x86/fpu.h"
@@ -124,7 +125,7 @@ struct lodge_exception {
  * @told: enum lodge_event_kind of what the guest has done, to be passed on, or 0 [v]
  * @use: what it has had of its VM's processor time [v]
  * @insn: emulation in progress, and accesses that user space completes [v]
- * @stats: counters by enum lodge_stat; read without lock [v]
+ * @counts: what it has done; read without lock [v]
  *
  * [I] constant after creation, [v] @lock, [a] atomic.
  */
@@ -173,7 +174,7 @@ struct lodge_vcpu {
 	struct lodge_quota_use use;
 
 	struct lodge_insn_state insn;
-	u64 stats[LODGE_NR_STATS];
+	struct lodge_counts counts;
 };
 
 /**

@@ -531,31 +531,23 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 	return err;
 }
 
-static void add_stats(u64 *sum, const struct lodge_vcpu *vcpu)
-{
-	unsigned int i;
-
-	for (i = 0; i < LODGE_NR_STATS; i++)
-		sum[i] += READ_ONCE(vcpu->stats[i]);
-}
-
 /**
- * lodge_vm_stats - counters of all vCPUs, also of those that have gone
+ * lodge_vm_stats - what all vCPUs have done, also those that have gone
  * @vm: the VM
- * @sum: LODGE_NR_STATS counters
+ * @sum: filled in
  */
-void lodge_vm_stats(struct lodge_vm *vm, u64 *sum)
+void lodge_vm_stats(struct lodge_vm *vm, struct lodge_counts *sum)
 {
 	unsigned int i;
 
 	mutex_lock(&vm->lock);
-	memcpy(sum, vm->record->stats, sizeof(vm->record->stats));
+	*sum = vm->record->counts;
 	for (i = 0; i < LODGE_MAX_VCPUS; i++) {
 		struct lodge_vcpu *vcpu = rcu_dereference_protected(vm->vcpus[i],
 								    lockdep_is_held(&vm->lock));
 
 		if (vcpu)
-			add_stats(sum, vcpu);
+			lodge_stats_add(sum, &vcpu->counts);
 	}
 	mutex_unlock(&vm->lock);
 }
@@ -588,7 +580,7 @@ u64 lodge_vm_memory(struct lodge_vm *vm)
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 {
 	mutex_lock(&vm->lock);
-	add_stats(vm->record->stats, vcpu);
+	lodge_stats_add(&vm->record->counts, &vcpu->counts);
 	RCU_INIT_POINTER(vm->vcpus[vcpu->id], NULL);
 	mutex_unlock(&vm->lock);
 }

@@ -97,6 +97,6 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 void lodge_vm_kick_all(struct lodge_vm *vm);
 u64 lodge_vm_memory(struct lodge_vm *vm);
-void lodge_vm_stats(struct lodge_vm *vm, u64 *sum);
+void lodge_vm_stats(struct lodge_vm *vm, struct lodge_counts *sum);
 
 #endif /* LODGE_VM_H */

@@ -71,9 +71,12 @@ TEST(counters_of_each_processor)
 {
 	start();
 	EXPECT_EQ(vmctl("exits in"), 0);
-	EXPECT_TRUE(text_has(c.text, "\nio\t0\t"));
-	EXPECT_FALSE(strstr(c.text, "\nio\t1\t"));
+	EXPECT_TRUE(text_has(c.text, "0\tIO_INSTRUCTION\t"));
+	EXPECT_FALSE(strstr(c.text, "1\tIO_INSTRUCTION\t"));
 	EXPECT_EQ(vmctl("exits -j in"), 0);
+	EXPECT_TRUE(json_at(c.text, "cpus.0.exits.0.reason"));
+	EXPECT_TRUE(atoi(json_at(c.text, "cpus.0.exits.0.count")) > 0);
+	EXPECT_TRUE(atoll(json_at(c.text, "cpus.0.exits.0.ticks")) > 0);
 	EXPECT_TRUE(text_is(json_at(c.text, "name"), "in"));
 	EXPECT_TRUE(text_is(json_at(c.text, "cpus.1.id"), "1"));
 	EXPECT_TRUE(atoi(json_at(c.text, "cpus.0.counters.io")) > 7);
@@ -158,6 +161,8 @@ TEST(pin)
 	threads[1] = atoi(json_at(c.text, "cpus.1.thread"));
 	EXPECT_EQ(vmctl("pin in 1 0"), 0);
 	EXPECT_TRUE(runs_on(threads[1], 0));
+	EXPECT_EQ(vmctl("info -j in"), 0);
+	EXPECT_TRUE(text_is(json_at(c.text, "cpus.1.affinity"), "0"));
 	EXPECT_EQ(vmctl("pin in all 0"), 0);
 	EXPECT_TRUE(runs_on(threads[0], 0));
 	EXPECT_EQ(vmctl("pin in 2 0"), 2);

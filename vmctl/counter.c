@@ -34,6 +34,9 @@ static const struct {
 	[LODGE_STAT_VMREADS] = { "vmreads", "VMREADs" },
 	[LODGE_STAT_VMWRITES] = { "vmwrites", "VMWRITEs" },
 	[LODGE_STAT_MSR_ACCESSES] = { "msr_accesses", "host MSR accesses" },
+	[LODGE_STAT_FAULTS_4K] = { "faults_4k", "EPT faults for 4 KiB" },
+	[LODGE_STAT_FAULTS_2M] = { "faults_2m", "EPT faults for 2 MiB" },
+	[LODGE_STAT_FAULTS_1G] = { "faults_1g", "EPT faults for 1 GiB" },
 };
 
 const char *counter_text(unsigned int stat)

@@ -164,8 +164,35 @@ int cmd_list(const struct cmd_args *args)
 
 /* ---- info ---------------------------------------------------------------- */
 
+#define AFFINITY	256	/* bytes of a list of CPUs, cut if it is longer */
+
+static bool may_be_on(const struct nl_vcpu *vcpu, unsigned int cpu)
+{
+	return cpu < 64 * NL_AFFINITY && (vcpu->affinity[cpu / 64] >> cpu % 64 & 1);
+}
+
+/* As pin takes it: "0-3,8"; empty without a thread */
+static const char *affinity(const struct nl_vcpu *vcpu, char *buf, size_t size)
+{
+	unsigned int cpu, last;
+	size_t used = 0;
+
+	*buf = 0;
+	for (cpu = 0; cpu < 64 * NL_AFFINITY && used < size; cpu++) {
+		if (!may_be_on(vcpu, cpu))
+			continue;
+		for (last = cpu; may_be_on(vcpu, last + 1); last++)
+			;
+		used += snprintf(buf + used, size - used, last > cpu ? "%s%u-%u" : "%s%u",
+				 used ? "," : "", cpu, last);
+		cpu = last;
+	}
+	return buf;
+}
+
 static void info_json(const struct nl_vm *vm, const struct nl_vcpu *cpus, unsigned int n)
 {
+	char text[AFFINITY];
 	struct json j;
 	unsigned int i;
 
@@ -180,6 +207,7 @@ static void info_json(const struct nl_vm *vm, const struct nl_vcpu *cpus, unsign
 		json_number(&j, "host_cpu", cpus[i].cpu);
 		json_number(&j, "thread", cpus[i].tid);
 		json_number(&j, "exits", cpus[i].exits);
+		json_string(&j, "affinity", affinity(&cpus[i], text, sizeof(text)));
 		json_end(&j);
 	}
 	json_end(&j);
@@ -200,11 +228,11 @@ static void print_time(const char *name, uint64_t ns)
 static void info_text(const struct nl_vm *vm, const struct nl_vcpu *cpus, unsigned int n)
 {
 	static const char * const names[] = {
-		">CPU", "STATE", ">HOST CPU", ">THREAD", ">EXITS", NULL
+		">CPU", "STATE", ">HOST CPU", ">THREAD", ">EXITS", "AFFINITY", NULL
 	};
+	char size[16], text[AFFINITY];
 	struct table t;
 	unsigned int i;
-	char size[16];
 
 	printf("%-10s %u\n%-10s %s\n%-10s %s\n", "number", vm->number, "name", vm->name, "state",
 	       ctl_state(vm));
@@ -232,6 +260,7 @@ static void info_text(const struct nl_vm *vm, const struct nl_vcpu *cpus, unsign
 		table_cell(&t, "%u", cpus[i].cpu);
 		table_cell(&t, "%u", cpus[i].tid);
 		table_cell(&t, "%llu", (unsigned long long)cpus[i].exits);
+		table_cell(&t, "%s", affinity(&cpus[i], text, sizeof(text)));
 	}
 	table_print(&t);
 }

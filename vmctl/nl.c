@@ -305,22 +305,34 @@ static void parse_vm(struct nlattr **a, void *item)
 
 static void parse_vcpu(struct nlattr **a, void *item)
 {
-	*(struct nl_vcpu *)item = (struct nl_vcpu){
+	struct nlattr *affinity = a[LODGE_A_VCPU_AFFINITY];
+	struct nl_vcpu *vcpu = item;
+
+	*vcpu = (struct nl_vcpu){
 		.id = get_u32(a[LODGE_A_VCPU_ID]),
 		.state = get_u32(a[LODGE_A_VCPU_STATE]),
 		.cpu = get_u32(a[LODGE_A_VCPU_CPU]),
 		.tid = get_u32(a[LODGE_A_VCPU_TID]),
 		.exits = get_u64(a[LODGE_A_VCPU_EXITS]),
 	};
+	if (affinity)
+		nla_memcpy(vcpu->affinity, affinity, sizeof(vcpu->affinity));
+}
+
+/* The items are the caller's to free, also if there is an error */
+static void *get_list(int cmd, uint32_t number, struct list *l, unsigned int *n, int *err)
+{
+	*err = dump(cmd, number, l);
+	*n = *err ? 0 : l->n;
+	return l->items;
 }
 
 int nl_vms(struct nl_vm **list, unsigned int *n)
 {
 	struct list l = { .size = sizeof(struct nl_vm), .parse = parse_vm };
-	int err = dump(LODGE_CMD_VM_GET, 0, &l);
+	int err;
 
-	*list = l.items;
-	*n = err ? 0 : l.n;
+	*list = get_list(LODGE_CMD_VM_GET, 0, &l, n, &err);
 	return err;
 }
 
@@ -336,20 +348,18 @@ static void parse_slot(struct nlattr **a, void *item)
 int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n)
 {
 	struct list l = { .size = sizeof(struct nl_slot), .parse = parse_slot };
-	int err = dump(LODGE_CMD_MEMORY_GET, number, &l);
+	int err;
 
-	*list = l.items;
-	*n = err ? 0 : l.n;
+	*list = get_list(LODGE_CMD_MEMORY_GET, number, &l, n, &err);
 	return err;
 }
 
 int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n)
 {
 	struct list l = { .size = sizeof(struct nl_vcpu), .parse = parse_vcpu };
-	int err = dump(LODGE_CMD_VCPU_GET, number, &l);
+	int err;
 
-	*list = l.items;
-	*n = err ? 0 : l.n;
+	*list = get_list(LODGE_CMD_VCPU_GET, number, &l, n, &err);
 	return err;
 }
 
@@ -395,9 +405,10 @@ int nl_delete(uint32_t number)
 	return ask(LODGE_CMD_VM_DELETE, number, NULL, NULL);
 }
 
-static int get_counters(struct nlattr **attrs, uint64_t *values)
+static int take_stats(struct nlattr **attrs, void *arg)
 {
 	struct nlattr *counters[ATTR_MAX + 1];
+	uint64_t *values = arg;
 	unsigned int i;
 
 	if (!attrs[LODGE_A_STATS_COUNTERS] ||
@@ -408,26 +419,31 @@ static int get_counters(struct nlattr **attrs, uint64_t *values)
 	return 0;
 }
 
-static int take_stats(struct nlattr **attrs, void *arg)
-{
-	return get_counters(attrs, arg);
-}
-
 static void parse_counters(struct nlattr **a, void *item)
 {
+	struct nlattr *exit[LODGE_A_EXIT_MAX + 1], *one;
 	struct nl_counters *c = item;
+	int left;
 
 	c->id = get_u32(a[LODGE_A_STATS_VCPU]);
-	get_counters(a, c->value);
+	take_stats(a, c->value);
+	if (!a[LODGE_A_STATS_EXITS])
+		return;
+	nla_for_each_nested(one, a[LODGE_A_STATS_EXITS], left)
+		if (c->nr_exits < NL_EXITS && !nla_parse_nested(exit, LODGE_A_EXIT_MAX, one, NULL))
+			c->exit[c->nr_exits++] = (struct nl_exit){
+				.reason = get_u32(exit[LODGE_A_EXIT_REASON]),
+				.count = get_u64(exit[LODGE_A_EXIT_COUNT]),
+				.ticks = get_u64(exit[LODGE_A_EXIT_TICKS]),
+			};
 }
 
 int nl_vcpu_stats(uint32_t number, struct nl_counters **list, unsigned int *n)
 {
 	struct list l = { .size = sizeof(struct nl_counters), .parse = parse_counters };
-	int err = dump(LODGE_CMD_STATS_GET, number, &l);
+	int err;
 
-	*list = l.items;
-	*n = err ? 0 : l.n;
+	*list = get_list(LODGE_CMD_STATS_GET, number, &l, n, &err);
 	return err;
 }
 

@@ -34,6 +34,9 @@ struct nl_vm {
 	uint32_t cpu_limit;
 };
 
+#define NL_AFFINITY	128	/* words of 64 bits: as many CPUs as Linux can have on x86 */
+#define NL_EXITS	80
+
 /**
  * struct nl_vcpu - a vCPU: members as attributes LODGE_A_VCPU_*
  */
@@ -43,6 +46,16 @@ struct nl_vcpu {
 	uint32_t cpu;
 	uint32_t tid;
 	uint64_t exits;
+	uint64_t affinity[NL_AFFINITY];
+};
+
+/**
+ * struct nl_exit - exits of one reason: members as attributes LODGE_A_EXIT_*
+ */
+struct nl_exit {
+	uint32_t reason;
+	uint64_t count;
+	uint64_t ticks;
 };
 
 /**
@@ -51,6 +64,8 @@ struct nl_vcpu {
 struct nl_counters {
 	uint32_t id;
 	uint64_t value[LODGE_NR_STATS];
+	struct nl_exit exit[NL_EXITS];
+	unsigned int nr_exits;
 };
 
 /**

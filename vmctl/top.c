@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The verbs that tell where VMs spend their time: exits, top.
+ * The verb top.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "console.h"
-#include "counter.h"
 #include "ctl.h"
-#include "json.h"
 #include "table.h"
 
 #define SECOND_NS	1000000000ULL
@@ -21,92 +19,6 @@
 #define STAT_FIELDS	" %*c" REPEAT10(" %*s") " %lu %lu" REPEAT4(" %*s") REPEAT4(" %*s") " %lu"
 #define REPEAT4(s)	s s s s
 #define REPEAT10(s)	REPEAT4(s) REPEAT4(s) s s
-#define MAX_COLUMNS	8	/* processors in a table for people; more are summed only */
-
-/* ---- exits --------------------------------------------------------------- */
-
-static void exits_json(const struct nl_vm *vm, const struct nl_counters *list, unsigned int n)
-{
-	unsigned int i, k;
-	struct json j;
-
-	json_init(&j, stdout);
-	json_object(&j, NULL);
-	json_number(&j, "number", vm->number);
-	json_string(&j, "name", vm->name);
-	json_array(&j, "cpus");
-	for (i = 0; i < n; i++) {
-		json_object(&j, NULL);
-		json_number(&j, "id", list[i].id);
-		json_object(&j, "counters");
-		for (k = 0; k < LODGE_NR_STATS; k++)
-			json_number(&j, counter_key(k), list[i].value[k]);
-		json_end(&j);
-		json_end(&j);
-	}
-	json_end(&j);
-	json_end(&j);
-}
-
-/* A line a counter and processor */
-static void exits_for_programs(const struct nl_counters *list, unsigned int n)
-{
-	unsigned int i, k;
-
-	for (k = 0; k < LODGE_NR_STATS; k++)
-		for (i = 0; i < n; i++)
-			if (list[i].value[k])
-				printf("%s\t%u\t%llu\n", counter_key(k), list[i].id,
-				       (unsigned long long)list[i].value[k]);
-}
-
-static void exits_for_people(const struct nl_counters *list, unsigned int n)
-{
-	unsigned int i, k, columns = n <= MAX_COLUMNS ? n : 0;
-	uint64_t sum;
-
-	printf("%-28s %14s", "", "ALL");
-	for (i = 0; i < columns; i++)
-		printf("      CPU %-4u", list[i].id);
-	putchar('\n');
-	for (k = 0; k < LODGE_NR_STATS; k++) {
-		sum = 0;
-		for (i = 0; i < n; i++)
-			sum += list[i].value[k];
-		if (!sum)
-			continue;
-		printf("%-28s %14llu", counter_text(k), (unsigned long long)sum);
-		for (i = 0; i < columns; i++)
-			printf(" %13llu", (unsigned long long)list[i].value[k]);
-		putchar('\n');
-	}
-}
-
-static int exits_one(const struct cmd_args *args, const struct nl_vm *vm)
-{
-	struct nl_counters *list = NULL;
-	unsigned int n = 0;
-	int error;
-
-	if (vm->state == LODGE_STATE_ENDED)
-		return cmd_error(CMD_NO_VM, "%s has ended: see vmctl stat", vm->name);
-	error = nl_vcpu_stats(vm->number, &list, &n);
-	if (error)
-		return ctl_fail(error, vm->name);
-	if (args->json)
-		exits_json(vm, list, n);
-	else if (isatty(STDOUT_FILENO))
-		exits_for_people(list, n);
-	else
-		exits_for_programs(list, n);
-	free(list);
-	return CMD_OK;
-}
-
-int cmd_exits(const struct cmd_args *args)
-{
-	return ctl_each(args, exits_one);
-}
 
 /* ---- top ----------------------------------------------------------------- */
 

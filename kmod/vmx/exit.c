@@ -93,7 +93,7 @@ static int handle_hlt(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 
-	vcpu->stats[LODGE_STAT_HLT]++;
+	vcpu->counts.stat[LODGE_STAT_HLT]++;
 	skip(vmx);
 	if (vcpu->exception.pending)
 		return LODGE_NEXT_ENTER;
@@ -141,7 +141,7 @@ static int handle_wrmsr(struct vmx_vcpu *vmx)
 	u32 index = vcpu->gpr[LODGE_RCX];
 	u64 value = vcpu->gpr[LODGE_RDX] << 32 | (u32)vcpu->gpr[LODGE_RAX];
 
-	vcpu->stats[LODGE_STAT_MSR]++;
+	vcpu->counts.stat[LODGE_STAT_MSR]++;
 	if (vmx_state_fetch(vcpu, lodge_msr_part(index) | LODGE_PART_CRS))
 		return -EBUSY;
 	if (lodge_msr_write(vcpu, index, value)) {
@@ -179,7 +179,7 @@ static int handle_cr(struct vmx_vcpu *vmx)
 	bool wide;
 	int err = 0;
 
-	vcpu->stats[LODGE_STAT_CR]++;
+	vcpu->counts.stat[LODGE_STAT_CR]++;
 	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS | LODGE_PART_RSP))
 		return -EBUSY;
 	wide = in_64bit_mode(vcpu);
@@ -255,7 +255,7 @@ static int handle_dr(struct vmx_vcpu *vmx)
 	unsigned int nr = DRQ_NR(q);
 	u64 *gpr = &vcpu->gpr[DRQ_GPR(q)];
 
-	vcpu->stats[LODGE_STAT_DR]++;
+	vcpu->counts.stat[LODGE_STAT_DR]++;
 	if (vmx_state_fetch(vcpu, LODGE_PART_CRS | LODGE_PART_SEGS | LODGE_PART_DR7 |
 				  LODGE_PART_RSP))
 		return -EBUSY;
@@ -287,6 +287,15 @@ static int memory_error(struct vmx_vcpu *vmx, int err)
 	return leave(vmx, LODGE_EXIT_MEMORY_ERROR);
 }
 
+static void count_fault(struct lodge_vcpu *vcpu, u64 size)
+{
+	vcpu->counts.stat[LODGE_STAT_EPT_FAULTS]++;
+	if (size)
+		vcpu->counts.stat[size == PAGE_SIZE ? LODGE_STAT_FAULTS_4K :
+				  size == PMD_SIZE ? LODGE_STAT_FAULTS_2M :
+						  LODGE_STAT_FAULTS_1G]++;
+}
+
 static int handle_ept_violation(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = vmx->vcpu;
@@ -296,8 +305,8 @@ static int handle_ept_violation(struct vmx_vcpu *vmx)
 	u64 size = 0;
 	int ret;
 
-	vcpu->stats[LODGE_STAT_EPT_FAULTS]++;
 	ret = lodge_mem_fault(&vcpu->vm->mem, vmx->exit.gpa, access, &size);
+	count_fault(vcpu, size);
 	trace_lodge_fault(vcpu->vm->mem.vm_number, vcpu->id, vmx->exit.gpa, access, size);
 	if (likely(!ret))
 		return LODGE_NEXT_ENTER;
@@ -435,7 +444,7 @@ int vmx_exit_handle(struct vmx_vcpu *vmx)
 	case VMX_EXIT_EPT_VIOLATION:
 		return handle_ept_violation(vmx);
 	case VMX_EXIT_IO:	/* INS and OUTS */
-		vmx->vcpu->stats[LODGE_STAT_IO]++;
+		vmx->vcpu->counts.stat[LODGE_STAT_IO]++;
 		return lodge_insn_emulate(vmx->vcpu);
 	case VMX_EXIT_TASK_SWITCH:
 		return handle_task_switch(vmx);

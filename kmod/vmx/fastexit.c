@@ -51,7 +51,7 @@ static enum vmx_fast fast_cpuid(struct vmx_vcpu *vmx)
 	u32 leaf = gpr[LODGE_RAX];
 	const struct lodge_cpuid_leaf *l = lodge_cpuid_find(&vcpu->cpuid, leaf, gpr[LODGE_RCX]);
 
-	vcpu->stats[LODGE_STAT_CPUID]++;
+	vcpu->counts.stat[LODGE_STAT_CPUID]++;
 	if (likely(l)) {
 		gpr[LODGE_RAX] = l->eax;
 		gpr[LODGE_RBX] = l->ebx;
@@ -99,7 +99,7 @@ static enum vmx_fast fast_rdmsr(struct vmx_vcpu *vmx)
 	struct lodge_vcpu *vcpu = vmx->vcpu;
 	u64 value;
 
-	vcpu->stats[LODGE_STAT_MSR]++;
+	vcpu->counts.stat[LODGE_STAT_MSR]++;
 	if (unlikely(read_msr(vmx, vcpu->gpr[LODGE_RCX], &value))) {
 		lodge_msr_unknown(vcpu, vcpu->gpr[LODGE_RCX]);
 		lodge_vcpu_raise(vcpu, 13, true, 0);
@@ -140,7 +140,7 @@ static enum vmx_fast fast_wrmsr(struct vmx_vcpu *vmx)
 	} else {
 		return VMX_FAST_LEAVE;
 	}
-	vcpu->stats[LODGE_STAT_MSR]++;
+	vcpu->counts.stat[LODGE_STAT_MSR]++;
 	skip(vmx);
 	return VMX_FAST_ENTER;
 }
@@ -154,7 +154,7 @@ static enum vmx_fast fast_cr8(struct vmx_vcpu *vmx)
 
 	if (CRQ_NR(q) != 8 || CRQ_TYPE(q) > CRQ_TYPE_MOV_FROM || CRQ_GPR(q) == LODGE_RSP)
 		return VMX_FAST_LEAVE;
-	vcpu->stats[LODGE_STAT_CR]++;
+	vcpu->counts.stat[LODGE_STAT_CR]++;
 	if (CRQ_TYPE(q) == CRQ_TYPE_MOV_FROM) {
 		*gpr = lodge_cr_read8(vcpu);
 	} else if (lodge_cr_write8(vcpu, *gpr)) {
@@ -181,7 +181,7 @@ static enum vmx_fast fast_io(struct vmx_vcpu *vmx)
 		vmx->exit.qualification = q;
 		return VMX_FAST_LEAVE;
 	}
-	vcpu->stats[LODGE_STAT_IO]++;
+	vcpu->counts.stat[LODGE_STAT_IO]++;
 	r = lodge_bus_find(&vcpu->vm->bus, port, width);
 	if ((q & IOQ_IN) && r && r->ops->read) {
 		*rax = (*rax & ~mask) | (r->ops->read(r->dev, port - r->first, width) & mask);
@@ -350,7 +350,7 @@ enum vmx_fast vmx_fastexit_handle(struct vmx_vcpu *vmx)
 			return VMX_FAST_ENTER;
 		break;
 	case VMX_EXIT_EXTERNAL_INTERRUPT:
-		vmx->vcpu->stats[LODGE_STAT_IRQ_EXITS]++;
+		vmx->vcpu->counts.stat[LODGE_STAT_IRQ_EXITS]++;
 		return VMX_FAST_LEAVE;
 	case VMX_EXIT_EXCEPTION_NMI:
 		return fast_exception(vmx);

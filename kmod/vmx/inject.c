@@ -26,7 +26,7 @@ static void inject(struct vmx_vcpu *vmx, u32 info, u32 error)
 	if (info & INTR_ERROR_CODE)
 		vmcs_write32(VMCS_ENTRY_ERROR_CODE, error);
 	vmcs_write32(VMCS_ENTRY_INTR_INFO, info | INTR_VALID);
-	vcpu->stats[LODGE_STAT_INJECTED]++;
+	vcpu->counts.stat[LODGE_STAT_INJECTED]++;
 	trace_lodge_inject(vcpu->vm->mem.vm_number, vcpu->id, (info & INTR_TYPE_MASK) >> 8,
 			   info & INTR_VECTOR_MASK, error);
 }

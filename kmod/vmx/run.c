@@ -33,7 +33,17 @@
 
 static void count(struct vmx_vcpu *vmx, enum lodge_stat stat)
 {
-	vmx->vcpu->stats[stat]++;
+	vmx->vcpu->counts.stat[stat]++;
+}
+
+static __always_inline void count_exit(struct vmx_vcpu *vmx)
+{
+	struct lodge_counts *counts = &vmx->vcpu->counts;
+	u32 basic = vmx->exit.reason & VMX_EXIT_REASON_MASK;
+
+	counts->stat[LODGE_STAT_EXITS]++;
+	vmx->counted = &counts->exit[min_t(u32, basic, LODGE_EXIT_REASONS - 1)];
+	vmx->counted->count++;
 }
 
 #ifdef LODGE_DEBUG
@@ -42,9 +52,9 @@ static void count(struct vmx_vcpu *vmx, enum lodge_stat stat)
 /* Adds what this CPU has counted so far: negative at the start, positive at the end */
 static void count_ops(struct lodge_vcpu *vcpu, int sign)
 {
-	vcpu->stats[LODGE_STAT_VMREADS] += sign * this_cpu_read(vmx_op_counts.vmreads);
-	vcpu->stats[LODGE_STAT_VMWRITES] += sign * this_cpu_read(vmx_op_counts.vmwrites);
-	vcpu->stats[LODGE_STAT_MSR_ACCESSES] += sign * this_cpu_read(lodge_hwmsr_count);
+	vcpu->counts.stat[LODGE_STAT_VMREADS] += sign * this_cpu_read(vmx_op_counts.vmreads);
+	vcpu->counts.stat[LODGE_STAT_VMWRITES] += sign * this_cpu_read(vmx_op_counts.vmwrites);
+	vcpu->counts.stat[LODGE_STAT_MSR_ACCESSES] += sign * this_cpu_read(lodge_hwmsr_count);
 }
 #else
 static void count_ops(struct lodge_vcpu *vcpu, int sign)
@@ -188,7 +198,10 @@ static __always_inline int enter(struct vmx_vcpu *vmx)
 	int outcome;
 
 	context_tracking_guest_enter();
+	if (likely(vmx->counted))
+		vmx->counted->ticks += rdtsc() - vmx->left;
 	outcome = vmx_enter(vmx->vcpu->gpr, flags, &vmx->host.rsp, spec_ctrl);
+	vmx->left = rdtsc();
 	context_tracking_guest_exit();
 	return outcome;
 }
@@ -245,8 +258,8 @@ static enum vmx_fast run_window(struct vmx_vcpu *vmx)
 		}
 		vmx->launched = true;
 		vcpu->cached = 0;
-		count(vmx, LODGE_STAT_EXITS);
 		vmx->exit.reason = vmcs_read32(VMCS_EXIT_REASON);
+		count_exit(vmx);
 		if (unlikely(vmx->exit.reason & VMX_EXIT_ENTRY_FAILED))
 			vmx_inject_cancel(vmx);
 		if (trace_lodge_exit_enabled())

@@ -79,6 +79,8 @@ struct vmx_host {
  * @nmi_arrived: an NMI exit waits to be given to the host
  * @mce_arrived: a machine check likewise
  * @exit: the last exit
+ * @counted: where the ticks since it go, NULL before the first
+ * @left: the host's TSC at it
  * @window: the open window
  *
  * All but [I] under lodge_vcpu.lock, and with interrupts off while in a window.
@@ -106,6 +108,8 @@ struct vmx_vcpu {
 	bool nmi_arrived;
 	bool mce_arrived;
 	struct vmx_exit exit;
+	struct lodge_exit_count *counted;
+	u64 left;
 	struct vmx_window window;
 };
 

@@ -40,6 +40,13 @@ static void parse_message(const struct nlmsghdr *h, struct genl_answer *answer)
 	parse((const char *)h + HEADERS, h->nlmsg_len - HEADERS, answer);
 }
 
+void genl_nested(const struct nlattr *attr, struct genl_answer *inside)
+{
+	ASSERT_TRUE(attr);
+	memset(inside, 0, sizeof(*inside));
+	parse(data_of(attr), attr->nla_len - NLA_HDRLEN, inside);
+}
+
 uint32_t genl_u32(const struct genl_answer *answer, int type)
 {
 	uint32_t value;

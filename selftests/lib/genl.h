@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define GENL_MAX	8192		/* bytes of a request */
-#define GENL_ATTRS	64
+#define GENL_ATTRS	96
 
 /**
  * struct genl - a socket, and what came of the last request
@@ -71,6 +71,9 @@ bool genl_event(struct genl *g, int ms, struct genl_answer *answer);
 
 /* The number of the only VM there is, or of the last */
 uint32_t genl_last_vm(struct genl *g);
+
+/* What is nested in an attribute */
+void genl_nested(const struct nlattr *attr, struct genl_answer *inside);
 
 uint32_t genl_u32(const struct genl_answer *answer, int type);
 uint64_t genl_u64(const struct genl_answer *answer, int type);

@@ -736,6 +736,9 @@ enum lodge_stat {
 	LODGE_STAT_VMREADS,		/* debug builds only, else 0 */
 	LODGE_STAT_VMWRITES,		/* debug builds only */
 	LODGE_STAT_MSR_ACCESSES,	/* debug builds only */
+	LODGE_STAT_FAULTS_4K,		/* EPT faults that mapped a page of this size */
+	LODGE_STAT_FAULTS_2M,
+	LODGE_STAT_FAULTS_1G,
 	LODGE_NR_STATS
 };
 

@@ -127,6 +127,7 @@ enum {
 	LODGE_A_VCPU_TID,		/* thread that ran it last, as with LODGE_A_VM_PID */
 	LODGE_A_VCPU_EXITS,		/* VM exits */
 	LODGE_A_VCPU_PAD,
+	LODGE_A_VCPU_AFFINITY,		/* host CPUs that the thread may be on: a bit each, u64 words */
 
 	__LODGE_A_VCPU_MAX,
 	LODGE_A_VCPU_MAX = (__LODGE_A_VCPU_MAX - 1)
@@ -136,9 +137,20 @@ enum {
 	LODGE_A_STATS_VM = 1,		/* number of the VM */
 	LODGE_A_STATS_VCPU,		/* of this vCPU; without: of all there ever were, summed */
 	LODGE_A_STATS_COUNTERS,		/* nest: u64, type LODGE_A_COUNTER() of enum lodge_stat */
+	LODGE_A_STATS_EXITS,		/* nest of nests, one a reason: LODGE_A_EXIT_* */
 
 	__LODGE_A_STATS_MAX,
 	LODGE_A_STATS_MAX = (__LODGE_A_STATS_MAX - 1)
+};
+
+enum {
+	LODGE_A_EXIT_REASON = 1,	/* SDM Vol 3D, appendix C; 79: and those beyond */
+	LODGE_A_EXIT_COUNT,
+	LODGE_A_EXIT_TICKS,		/* of the host's TSC, from each to the next entry */
+	LODGE_A_EXIT_PAD,
+
+	__LODGE_A_EXIT_MAX,
+	LODGE_A_EXIT_MAX = (__LODGE_A_EXIT_MAX - 1)
 };
 
 #define LODGE_A_COUNTER(stat)	((stat) + 1)
