@@ -517,6 +517,9 @@ static int refuse_new(struct genl_info *info, int err)
 	case -ENOSPC:
 		GENL_SET_ERR_MSG(info, "the VM has as many devices as it can have");
 		break;
+	case -EUSERS:
+		GENL_SET_ERR_MSG(info, "the VM's user has as many devices as he may have");
+		break;
 	case -EEXIST:
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LODGE_A_DEVICE_SLOT],
 				    "the VM has a device of this number, or has not got rid of it yet");

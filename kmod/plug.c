@@ -52,6 +52,7 @@ static void remove_one(struct lodge_vm *vm, unsigned int slot)
 	lodge_pci_vacate(&m->pci, slot);
 	lodge_registry_tell_device(vm, LODGE_VM_EVENT_DETACHED, slot);
 	up_write(&m->virtio.lock);
+	lodge_registry_uncharge(vm, LODGE_CHARGE_DEVICE);
 }
 
 static void removal(struct work_struct *work)
@@ -122,26 +123,33 @@ void lodge_plug_stop(struct lodge_vm *vm)
  * @arg: checked by lodge_virtio_add()
  *
  * Return: the device number, -ENODEV if the VM has no PCI bus, -ESRCH if its process has gone,
- * -EINTR, or what lodge_virtio_add() returned.
+ * -EINTR, -EUSERS if the VM's user has too many, or what lodge_virtio_add() returned.
  */
 int lodge_plug_add(struct lodge_vm *vm, const struct lodge_add_device *arg)
 {
 	struct task_struct *owner;
-	int slot = -EINTR;
+	int slot;
 
 	if (!has_bus(vm))
 		return -ENODEV;
 	owner = lodge_registry_owner(vm);
 	if (!owner)
 		return -ESRCH;
-	if (down_write_killable(&vm->machine->virtio.lock))
+	slot = lodge_registry_charge(vm, LODGE_CHARGE_DEVICE);
+	if (slot)
 		goto out;
+	slot = -EINTR;
+	if (down_write_killable(&vm->machine->virtio.lock))
+		goto out_charge;
 	slot = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg, owner);
 	if (slot > 0) {
 		lodge_hotplug_tell(&vm->machine->hotplug, slot);
 		lodge_registry_tell_device(vm, LODGE_VM_EVENT_ATTACHED, slot);
 	}
 	up_write(&vm->machine->virtio.lock);
+out_charge:
+	if (slot < 0)
+		lodge_registry_uncharge(vm, LODGE_CHARGE_DEVICE);
 out:
 	put_task_struct(owner);
 	return slot;

@@ -36,6 +36,14 @@ static unsigned int records_per_user = 64;
 module_param(records_per_user, uint, 0644);
 MODULE_PARM_DESC(records_per_user, "records of ended VMs that are kept of one user; the oldest go first");
 
+static unsigned int vcpus_per_user = 4096;
+module_param(vcpus_per_user, uint, 0644);
+MODULE_PARM_DESC(vcpus_per_user, "processors that all VMs of one user may have together");
+
+static unsigned int devices_per_user = 4096;
+module_param(devices_per_user, uint, 0644);
+MODULE_PARM_DESC(devices_per_user, "virtio devices that all VMs of one user may have together");
+
 static DEFINE_MUTEX(lock);
 static DEFINE_XARRAY_ALLOC1(records);
 static u32 next_number;
@@ -138,6 +146,7 @@ static struct lodge_record *find_former(const struct lodge_vm *vm)
 static void revive(struct lodge_record *r)
 {
 	memset(&r->told, 0, sizeof(r->told));
+	memset(r->charged, 0, sizeof(r->charged));
 	memset(&r->counts, 0, sizeof(r->counts));
 	r->reason = LODGE_END_NONE;
 	r->status = 0;
@@ -262,6 +271,52 @@ void lodge_registry_remove(struct lodge_vm *vm)
 		make_room(r->uid);
 	else
 		drop(r);
+	mutex_unlock(&lock);
+}
+
+static unsigned int charged(kuid_t uid, enum lodge_charge what)
+{
+	struct lodge_record *r;
+	unsigned long index;
+	unsigned int n = 0;
+
+	xa_for_each(&records, index, r)
+		if (r->vm && uid_eq(r->uid, uid))
+			n += r->charged[what];
+	return n;
+}
+
+/**
+ * lodge_registry_charge - a VM is about to have one more
+ * @vm: of which
+ * @what: a vCPU or a device
+ *
+ * Return: 0, or -EUSERS if the VM's user has too many.
+ */
+int lodge_registry_charge(struct lodge_vm *vm, enum lodge_charge what)
+{
+	unsigned int most = what == LODGE_CHARGE_VCPU ? READ_ONCE(vcpus_per_user) :
+							READ_ONCE(devices_per_user);
+	int err = -EUSERS;
+
+	mutex_lock(&lock);
+	if (charged(vm->record->uid, what) < most) {
+		vm->record->charged[what]++;
+		err = 0;
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+/**
+ * lodge_registry_uncharge - undo lodge_registry_charge()
+ * @vm: has one less
+ * @what: likewise
+ */
+void lodge_registry_uncharge(struct lodge_vm *vm, enum lodge_charge what)
+{
+	mutex_lock(&lock);
+	vm->record->charged[what]--;
 	mutex_unlock(&lock);
 }
 

@@ -33,6 +33,13 @@ struct lodge_saved {
 	u32 end;
 };
 
+/* What a user may have so many of in all of his VMs together */
+enum lodge_charge {
+	LODGE_CHARGE_VCPU,
+	LODGE_CHARGE_DEVICE,
+	LODGE_CHARGE_NR
+};
+
 /**
  * struct lodge_record - a VM as others see it, which outlives it
  * @ref: one of the registry's, one for each who looks at it
@@ -55,6 +62,7 @@ struct lodge_saved {
  * @ended: likewise, 0 until then [L]
  * @vcpus: how many it had at its end [L]
  * @memory: bytes in slots at its end [L]
+ * @charged: vCPUs and devices that it has, by enum lodge_charge [L]
  * @counts: of vCPUs that have gone; lodge_vm.lock while there is a VM, else [L]
  * @serial: the last of the serial console of a VM that has ended [L]
  * @virtio: likewise of its virtio console [L]
@@ -85,6 +93,7 @@ struct lodge_record {
 	u64 ended;
 	u32 vcpus;
 	u64 memory;
+	u32 charged[LODGE_CHARGE_NR];
 	struct lodge_counts counts;
 	struct lodge_saved serial;
 	struct lodge_saved virtio;
@@ -142,6 +151,8 @@ struct lodge_caller {
 /* the VM's side */
 int lodge_registry_add(struct lodge_vm *vm);
 void lodge_registry_remove(struct lodge_vm *vm);
+int lodge_registry_charge(struct lodge_vm *vm, enum lodge_charge what);
+void lodge_registry_uncharge(struct lodge_vm *vm, enum lodge_charge what);
 void lodge_registry_started(struct lodge_vm *vm);
 void lodge_registry_rename(struct lodge_vm *vm, const char *name);
 void lodge_registry_limit(struct lodge_vm *vm, u32 percent);

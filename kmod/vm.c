@@ -348,22 +348,32 @@ void lodge_vm_let_go(struct lodge_vm *vm)
  * @vm: the caller's
  * @arg: checked by lodge_virtio_add()
  *
- * Return: the device number, -ENODEV, -EBUSY, -EINTR, or what lodge_virtio_add() returned.
+ * Return: the device number, -ENODEV, -EBUSY, -EINTR, -EUSERS if the user has too many, or what
+ * lodge_virtio_add() returned.
  */
 int lodge_vm_add_device(struct lodge_vm *vm, const struct lodge_add_device *arg)
 {
-	int ret = -EBUSY;
+	int ret;
 
 	if (!vm->machine)
 		return -ENODEV;
-	if (mutex_lock_interruptible(&vm->lock))
-		return -EINTR;
+	ret = lodge_registry_charge(vm, LODGE_CHARGE_DEVICE);
+	if (ret)
+		return ret;
+	if (mutex_lock_interruptible(&vm->lock)) {
+		ret = -EINTR;
+		goto out;
+	}
+	ret = -EBUSY;
 	if (!vm->vcpu_ids) {
 		down_write(&vm->machine->virtio.lock);
 		ret = lodge_virtio_add(&vm->machine->virtio, &vm->mem, vm->name, arg, current);
 		up_write(&vm->machine->virtio.lock);
 	}
 	mutex_unlock(&vm->lock);
+out:
+	if (ret < 0)
+		lodge_registry_uncharge(vm, LODGE_CHARGE_DEVICE);
 	return ret;
 }
 
@@ -513,12 +523,15 @@ int lodge_vm_ioeventfd(struct lodge_vm *vm, const struct lodge_ioeventfd *arg)
  * @vm: its VM
  * @vcpu: complete
  *
- * Return: 0, or -EEXIST if the number is taken.
+ * Return: 0, -EEXIST if the number is taken, or -EUSERS if the user has too many.
  */
 int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 {
-	int err = -EEXIST;
+	int err = lodge_registry_charge(vm, LODGE_CHARGE_VCPU);
 
+	if (err)
+		return err;
+	err = -EEXIST;
 	mutex_lock(&vm->lock);
 	if (!rcu_access_pointer(vm->vcpus[vcpu->id])) {
 		rcu_assign_pointer(vm->vcpus[vcpu->id], vcpu);
@@ -528,6 +541,8 @@ int lodge_vm_add_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 		err = 0;
 	}
 	mutex_unlock(&vm->lock);
+	if (err)
+		lodge_registry_uncharge(vm, LODGE_CHARGE_VCPU);
 	return err;
 }
 
@@ -583,4 +598,5 @@ void lodge_vm_remove_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 	lodge_stats_add(&vm->record->counts, &vcpu->counts);
 	RCU_INIT_POINTER(vm->vcpus[vcpu->id], NULL);
 	mutex_unlock(&vm->lock);
+	lodge_registry_uncharge(vm, LODGE_CHARGE_VCPU);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What netlink tells of a vCPU: its exits by reason, with ticks; faults by size; where it may run */
+/* What netlink tells of a vCPU: exits by reason, with ticks; faults by size; where it may run */
 #include <sched.h>
 
 #include "genl.h"

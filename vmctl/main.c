@@ -260,7 +260,7 @@ const struct cmd cmds[] = {
 	  console_more, cmd_console },
 	{ "top", "", "show which VMs do how much, again and again", top_opts, 0, top_more,
 	  cmd_top },
-	{ "exits", "VM ...", "print why its processors leave the guest", json_opts, MAX_VMS, vm_more,
+	{ "exits", "VM ...", "print why processors leave the guest", json_opts, MAX_VMS, vm_more,
 	  cmd_exits },
 	{ "events", "", "tell what happens to VMs, as it happens", events_opts, 0, NULL,
 	  cmd_events },

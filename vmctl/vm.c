@@ -22,9 +22,15 @@
 
 enum slot { SLOT_LOW, SLOT_HIGH, SLOT_ROM };
 
+static const char *why(int error)
+{
+	return error == EUSERS ? "you have as many as the module's parameters allow, see lodge(4)" :
+				 strerror(error);
+}
+
 static int fail(const char *what)
 {
-	cmd_error(CMD_FAILED, "%s: %s", what, strerror(errno));
+	cmd_error(CMD_FAILED, "%s: %s", what, why(errno));
 	return -1;
 }
 
@@ -123,7 +129,7 @@ static int add_device(struct vm *vm, struct lodge_add_device *d, const char *wha
 	else if (errno == ENOSPC)
 		cmd_error(CMD_FAILED, "%s is one device too many: a guest can have 31", what);
 	else
-		cmd_error(CMD_FAILED, "cannot give the guest %s: %s", what, strerror(errno));
+		cmd_error(CMD_FAILED, "cannot give the guest %s: %s", what, why(errno));
 	return -1;
 }
 

@@ -127,7 +127,7 @@ enum {
 	LODGE_A_VCPU_TID,		/* thread that ran it last, as with LODGE_A_VM_PID */
 	LODGE_A_VCPU_EXITS,		/* VM exits */
 	LODGE_A_VCPU_PAD,
-	LODGE_A_VCPU_AFFINITY,		/* host CPUs that the thread may be on: a bit each, u64 words */
+	LODGE_A_VCPU_AFFINITY,		/* host CPUs that the thread may be on: bits of u64 words */
 
 	__LODGE_A_VCPU_MAX,
 	LODGE_A_VCPU_MAX = (__LODGE_A_VCPU_MAX - 1)
