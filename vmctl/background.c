@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmctl start: a guest in a process of its own, without terminal.
+ * vmctl start: a guest without terminal, in a process of its own; or with --foreground in this one,
+ * as a service manager wants it.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,15 +27,41 @@ static void use_null(int fd, int how)
 	}
 }
 
-/* The guest runs: nobody looks at this process's words any more */
+/* As sd_notify(3) has it */
+static void tell_manager(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	static const char word[] = "READY=1";
+	size_t len = path ? strlen(path) : 0;
+	int s;
+
+	if (!len || len >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, len);
+	if (*path == '@')
+		to.sun_path[0] = 0;
+	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || sendto(s, word, strlen(word), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+			    offsetof(struct sockaddr_un, sun_path) + len) < 0)
+		cmd_error(CMD_OK, "cannot tell %s that the guest runs: %s", path, strerror(errno));
+	if (s >= 0)
+		close(s);
+}
+
+/* The guest runs: nobody looks at this process's words any more, unless it is in the foreground */
 void run_ready(const struct run *r)
 {
 	static bool done;
 	uint32_t number;
 
-	if (done || r->ready < 0)
+	if (done || (r->ready < 0 && !r->foreground))
 		return;
 	done = true;
+	if (r->foreground) {
+		tell_manager();
+		return;
+	}
 	number = ctl_number_of(getpid());
 	if (write(r->ready, &number, sizeof(number)) != sizeof(number))
 		return;
@@ -87,6 +117,13 @@ static int fork_guest(struct run *r)
 	return CMD_OK;
 }
 
+/* What is told of its end is for the manager's log, so standard error stays */
+static int stay(struct run *r)
+{
+	use_null(STDIN_FILENO, O_RDONLY);
+	return run_guest(r);
+}
+
 static int start(const struct cmd_args *args)
 {
 	static struct run r;
@@ -96,7 +133,9 @@ static int start(const struct cmd_args *args)
 		status = ctl_check_name(r.name);
 	if (!status)
 		status = run_read_files(&r);
-	return status ? status : fork_guest(&r);
+	if (status)
+		return status;
+	return r.foreground ? stay(&r) : fork_guest(&r);
 }
 
 /* In a process of its own: no VM has what another has open, and locked */
@@ -122,18 +161,21 @@ static int start_aside(const struct cmd_args *args)
 /* All are looked at before the first is started */
 static int start_file(const struct cmd_args *args, const char *file, bool dry_run)
 {
+	bool foreground = ctl_option(args, RUN_FOREGROUND);
 	static struct run r;
 	struct cmd_args *list;
 	unsigned int i, n;
 	int status = vmfile_read(args, file, &list, &n);
 
+	if (!status && foreground && n > 1)
+		status = cmd_error(CMD_USAGE, "%s has %u VMs: name the one to stay for", file, n);
 	for (i = 0; i < n && !status; i++)
 		status = run_parse(&r, &list[i], true);
 	for (i = 0; i < n && !status; i++) {
 		if (dry_run)
 			vmfile_tell(&list[i]);
 		else
-			status = start_aside(&list[i]);
+			status = foreground ? start(&list[i]) : start_aside(&list[i]);
 	}
 	return status;
 }

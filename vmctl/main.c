@@ -140,6 +140,7 @@ static const struct cmd_opt run_opts[] = {
 	{ RUN_RNG, "rng", NULL, "a source of random numbers" },
 	{ 'f', "file", "FILE", "what this file says of the VM; start: of these, or of all in it" },
 	{ RUN_DRY_RUN, "dry-run", NULL, "with --file: tell what would be started, and do not" },
+	{ RUN_FOREGROUND, "foreground", NULL, "start: stay until the guest ends, as run does" },
 	{ RUN_NO_PCI, "no-pci", NULL, "no PCI bus: disks and so on are virtio-mmio devices" },
 	{ RUN_CONSOLE, "console", NULL, "the terminal is a virtio console, hvc0, not ttyS0" },
 	{ RUN_PORT, "port", "NAME=FILE", "a port of a virtio console; or NAME=unix:SOCKET" },

@@ -35,6 +35,7 @@ enum run_option {
 	RUN_NO_PCI,
 	RUN_VSOCK,
 	RUN_WATCHDOG,
+	RUN_FOREGROUND,
 };
 
 /* Exit statuses besides those of enum cmd_status; vmctl.8 documents them */
@@ -69,6 +70,7 @@ enum run_option {
  * @features: lists of --cpu-feature
  * @signals: those that the loop reads; blocked in all threads
  * @detached: it has no terminal, and leaves a record
+ * @foreground: of @detached: in the process that was called, for a service manager
  * @ready: of @detached: where who started it waits for a byte, or -1
  */
 struct run {
@@ -93,6 +95,7 @@ struct run {
 	const char *features[RUN_MAX_FILES];
 	sigset_t signals;
 	bool detached;
+	bool foreground;
 	int ready;
 };
 

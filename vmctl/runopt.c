@@ -347,6 +347,9 @@ static int set_option(struct run *r, const struct cmd_value *v)
 		return CMD_OK;
 	case RUN_DRY_RUN:
 		return cmd_error(CMD_USAGE, "--dry-run is for --file");
+	case RUN_FOREGROUND:
+		r->foreground = true;
+		return CMD_OK;
 	case RUN_STATS:
 		r->stats = true;
 		return CMD_OK;

@@ -107,7 +107,7 @@ static const struct cmd_opt *find_option(const struct vmfile *f, const char *nam
 
 	for (o = f->opts; o->id; o++)
 		if (!strcmp(o->name, name) && o->id != 'f' && o->id != 'n' && o->id != 'q' &&
-		    o->id != RUN_DRY_RUN)
+		    o->id != RUN_DRY_RUN && o->id != RUN_FOREGROUND)
 			return o;
 	return NULL;
 }
