@@ -490,7 +490,6 @@ static void fill_arg(struct genl_info *info, struct lodge_add_device *arg)
 		.id = nla_get_u32(a[LODGE_A_DEVICE_KIND]),
 		.flags = a[LODGE_A_DEVICE_READ_ONLY] ? LODGE_DEVICE_READONLY : 0,
 		.slot = number_of(a[LODGE_A_DEVICE_SLOT]),
-		.fd = nla_get_s32(a[LODGE_A_DEVICE_FD]),
 		.queues = number_of(a[LODGE_A_DEVICE_QUEUES]),
 		.mtu = number_of(a[LODGE_A_DEVICE_MTU]),
 		.max_requests = rate_of(a[LODGE_A_DEVICE_MAX_REQUESTS]),
@@ -503,6 +502,32 @@ static void fill_arg(struct genl_info *info, struct lodge_add_device *arg)
 		       strnlen(nla_data(a[LODGE_A_DEVICE_SERIAL]),
 			       min_t(size_t, nla_len(a[LODGE_A_DEVICE_SERIAL]),
 				     sizeof(arg->serial))));
+}
+
+/* Of a NIC there is one for each pair of queues; else one, and queues are a number */
+static int fill_fds(struct genl_info *info, struct lodge_add_device *arg)
+{
+	unsigned int most = arg->id == LODGE_DEVICE_NET ? LODGE_MAX_PAIRS : 1, nr = 0;
+	struct nlattr *attr;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != LODGE_A_DEVICE_FD)
+			continue;
+		if (nr == most) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "there are more descriptors than a device of this kind can have");
+			return -EINVAL;
+		}
+		if (nr)
+			arg->fds[nr - 1] = nla_get_s32(attr);
+		else
+			arg->fd = nla_get_s32(attr);
+		nr++;
+	}
+	if (arg->id == LODGE_DEVICE_NET)
+		arg->queues = nr;
+	return 0;
 }
 
 /* Return: @err */
@@ -559,6 +584,9 @@ int lodge_netlink_device_new(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		goto out;
 	fill_arg(info, &arg);
+	err = fill_fds(info, &arg);
+	if (err)
+		goto out;
 	slot = lodge_plug_add(vm, &arg);
 	err = slot < 0 ? refuse_new(info, slot) : hold(vm);
 	if (!err) {

@@ -659,7 +659,7 @@ TEST(vmctl_verbs)
 	EXPECT_TRUE(text_is(c.text, "disk0\n"));
 	EXPECT_EQ(vmctl("attach", number, words), 1);
 	EXPECT_TRUE(text_has(c.error, "another guest uses this image"));
-	EXPECT_EQ(vmctl("attach", number, "--net mtu=1400"), 2);
+	EXPECT_EQ(vmctl("attach", number, "--net nat"), 2);
 	EXPECT_EQ(vmctl("attach", number, ""), 2);
 	EXPECT_EQ(vmctl("detach -t 0.2", number, "disk0"), 124);
 	EXPECT_TRUE(text_has(c.error, "has not given the device back"));

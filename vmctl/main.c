@@ -20,7 +20,8 @@
 #define MAX_VMS		256	/* on a command line */
 #define USAGE_OPTS	4	/* more are "[option ...]" in the usage line */
 
-#define NET_TEXT	"a NIC; tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat, " RATE_WORDS
+#define NET_WORDS	"tap=NAME, bridge=NAME, mac=ADDRESS, mtu=N, queues=N, " RATE_WORDS
+#define NET_TEXT	"a NIC; " NET_WORDS ", nat"
 #define DISK_TEXT	"a disk; ro, direct, serial=TEXT, queues=N, " RATE_WORDS
 
 static int cmd_help(const struct cmd_args *args);
@@ -32,7 +33,7 @@ static const struct cmd_opt json_opts[] = {
 
 static const struct cmd_opt attach_opts[] = {
 	{ 'd', "disk", "FILE[,OPTION...]", DISK_TEXT },
-	{ CTL_NET, "net", "tap=NAME[,OPTION...]", "a NIC; mac=ADDRESS, mtu=N, " RATE_WORDS },
+	{ CTL_NET, "net", "[OPTION,...]", "a NIC; " NET_WORDS },
 	{ 'j', "json", NULL, "print the device as JSON" },
 	{ 0 }
 };
@@ -453,13 +454,13 @@ static void fill_options(const struct cmd *c, struct option *options, char *lett
 	options[n] = (struct option){ 0 };
 }
 
-/* An argument that may be left out stands behind "=", or is the next word if that has one */
+/* An argument that may be left out stands behind "=", or is the next word: with one, or "nat" */
 static char *argument(const struct cmd_opt *o, int argc, char **argv)
 {
 	char *next = optind < argc ? argv[optind] : NULL;
 
-	if (!is_optional(o) || optarg || !next || *next == '-' || !strchr(next, '=') ||
-	    !access(next, F_OK))
+	if (!is_optional(o) || optarg || !next || *next == '-' || !access(next, F_OK) ||
+	    (!strchr(next, '=') && strcmp(next, "nat")))
 		return optarg;
 	optind++;
 	return next;

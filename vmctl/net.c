@@ -4,13 +4,15 @@
  *
  * A tap that is made here has the name lodgeN and the address 10.73.N.1/24; it is not persistent,
  * so the kernel removes it when vmctl and the guest are gone, whatever ended them. A guest that
- * asks by DHCP has 10.73.N.2.
+ * asks by DHCP has 10.73.N.2. As the port of a bridge it has no address: the bridge's network has
+ * its own.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +31,13 @@
 #define MIN_MTU		68
 #define PLAIN_MTU	1500
 
-static int set_tap(struct net *n, const char *name)
+/* @what: a tap or bridge, whose name goes to @to */
+static int set_interface(const char **to, const char *what, const char *name)
 {
 	if (!*name || strlen(name) >= IFNAMSIZ)
-		return cmd_error(CMD_USAGE, "--net: the name of a tap has 1 to %d characters",
+		return cmd_error(CMD_USAGE, "--net: the name of a %s has 1 to %d characters", what,
 				 IFNAMSIZ - 1);
-	n->tap = name;
+	*to = name;
 	return CMD_OK;
 }
 
@@ -86,7 +89,9 @@ static int set_pairs(struct net *n, const char *value)
 static int take_word(struct net *n, const char *word)
 {
 	if (!strncmp(word, "tap=", 4))
-		return set_tap(n, word + 4);
+		return set_interface(&n->tap, "tap", word + 4);
+	if (!strncmp(word, "bridge=", 7))
+		return set_interface(&n->bridge, "bridge", word + 7);
 	if (!strncmp(word, "mac=", 4))
 		return set_mac(n, word + 4);
 	if (!strncmp(word, "mtu=", 4))
@@ -99,7 +104,7 @@ static int take_word(struct net *n, const char *word)
 	}
 	if (rate_is_option(word))
 		return rate_take(&n->limits, word, "--net");
-	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, mac=ADDRESS, mtu=N, queues=N, nat, %s",
+	return cmd_error(CMD_USAGE, "--net: \"%s\" is none of tap=NAME, bridge=NAME, mac=ADDRESS, mtu=N, queues=N, nat, %s",
 			 word, RATE_WORDS);
 }
 
@@ -129,6 +134,9 @@ int net_parse(struct net *n, const char *value)
 	if (!status && n->nat && n->tap)
 		return cmd_error(CMD_USAGE, "--net: nat is for a tap that vmctl makes, not for %s",
 				 n->tap);
+	if (!status && n->bridge && (n->tap || n->nat))
+		return cmd_error(CMD_USAGE, "--net: bridge makes a tap that has the network of %s: it goes with neither tap nor nat",
+				 n->bridge);
 	return status;
 }
 
@@ -291,7 +299,14 @@ static int open_dhcp(struct net *n, const char *name)
 
 static void lease(struct net *n, const char *name, unsigned int number, bool quiet)
 {
-	int error = open_dhcp(n, name);
+	int error;
+
+	if (n->alone) {
+		cmd_error(0, "the guest's network is %s, where the host is 10.73.%u.1/24; nobody answers DHCP there, so give the guest an address as 10.73.%u.2/24",
+			  name, number, number);
+		return;
+	}
+	error = open_dhcp(n, name);
 
 	n->lease = (struct dhcp_lease){
 		.server = { 10, 73, number, 1 }, .client = { 10, 73, number, 2 },
@@ -305,6 +320,67 @@ static void lease(struct net *n, const char *name, unsigned int number, bool qui
 	if (!quiet)
 		cmd_error(0, "the guest's network is %s, where the host is 10.73.%u.1/24%s", name,
 			  number, error ? "" : "; DHCP gives it the address that ends in 2");
+}
+
+/* That of an interface, unless another is asked for, or it goes without saying */
+static void take_mtu(struct net *n, const char *name)
+{
+	struct ifreq req = { 0 };
+
+	if (!n->mtu && !ask(SIOCGIFMTU, &req, name) && req.ifr_mtu != PLAIN_MTU &&
+	    req.ifr_mtu >= MIN_MTU && req.ifr_mtu <= UINT16_MAX)
+		n->mtu = req.ifr_mtu;
+}
+
+/* A bridge's address is the lowest of its ports': it shall not become this one; 0 or an errno */
+static int make_high(const char *name)
+{
+	struct ifreq req = { 0 };
+	int error = ask(SIOCGIFHWADDR, &req, name);
+
+	req.ifr_hwaddr.sa_data[0] = 0xfe;
+	return error ? error : ask(SIOCSIFHWADDR, &req, name);
+}
+
+/* A port of a bridge, and up; 0 or an errno */
+static int join(struct net *n, const char *name)
+{
+	struct ifreq port = { .ifr_ifindex = if_nametoindex(name) }, mtu = { 0 };
+	int error = make_high(name);
+
+	take_mtu(n, n->bridge);
+	mtu.ifr_mtu = n->mtu;
+	if (!error && n->mtu)
+		error = ask(SIOCSIFMTU, &mtu, name);
+	if (!error)
+		error = ask(SIOCBRADDIF, &port, n->bridge);
+	return error ? error : bring_up(name);
+}
+
+/* @name: of a tap that has been made */
+static int join_bridge(struct net *n, const char *name, bool quiet)
+{
+	int error = join(n, name);
+
+	if (error)
+		return cmd_error(CMD_FAILED, "--net bridge=%s: cannot have a tap as its port: %s",
+				 n->bridge, strerror(error));
+	if (!quiet)
+		cmd_error(0, "the guest's network is that of %s, by %s", n->bridge, name);
+	return CMD_OK;
+}
+
+static int check_bridge(const struct net *n)
+{
+	char path[64];
+
+	if (!if_nametoindex(n->bridge))
+		return cmd_error(CMD_FAILED, "--net bridge=%s: there is no such interface; \"ip link add %s type bridge\" makes one",
+				 n->bridge, n->bridge);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/bridge", n->bridge);
+	if (access(path, F_OK))
+		return cmd_error(CMD_FAILED, "--net bridge=%s: it is no bridge", n->bridge);
+	return CMD_OK;
 }
 
 /* Who has the name has the network: two that start at the same time get two */
@@ -321,6 +397,8 @@ static int make_tap(struct net *n, bool quiet)
 		return cmd_error(CMD_FAILED, "--net: only root may make a tap: have root make one with \"ip tuntap add NAME mode tap user YOU\", and use \"--net tap=NAME\"");
 	if (error)
 		return cmd_error(CMD_FAILED, "--net: cannot make a tap: %s", strerror(error));
+	if (n->bridge)
+		return join_bridge(n, name, quiet);
 	snprintf(address, sizeof(address), "10.73.%d.1", i - 1);
 	error = configure(n, name, address);
 	if (error)
@@ -339,10 +417,11 @@ static int make_tap(struct net *n, bool quiet)
  */
 int net_open(struct net *n, bool quiet)
 {
-	struct ifreq req = { 0 };
 	int status = open_tun(n);
 	int error;
 
+	if (!status && n->bridge)
+		status = check_bridge(n);
 	if (status)
 		return status;
 	if (!n->tap)
@@ -353,9 +432,7 @@ int net_open(struct net *n, bool quiet)
 	error = attach_named(n);
 	if (error)
 		return attach_failed(n, error);
-	if (!n->mtu && !ask(SIOCGIFMTU, &req, n->tap) && req.ifr_mtu != PLAIN_MTU &&
-	    req.ifr_mtu >= MIN_MTU && req.ifr_mtu <= UINT16_MAX)
-		n->mtu = req.ifr_mtu;
+	take_mtu(n, n->tap);
 	return CMD_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * net.h - the network devices of `vmctl run --net`: a tap of the host for each
+ * net.h - the network devices of `vmctl run --net` and `vmctl attach --net`: a tap of the
+ * host for each
  */
 #ifndef VMCTL_NET_H
 #define VMCTL_NET_H
@@ -14,10 +15,12 @@
 
 /**
  * struct net - a network device
- * @tap: name of a tap that there is, or NULL: one is made, which goes with vmctl
+ * @tap: name of a tap that there is, or NULL: one is made, which goes with its last descriptor
+ * @bridge: of the host's, which the one that is made becomes a port of, or NULL
  * @mac: the guest's address, zero for one that the module makes up
  * @mtu: bytes, 0: the tap's
  * @nat: what is behind the host can be reached
+ * @alone: vmctl ends before the guest, so nobody answers it by DHCP
  * @queues: pairs of them: what the guest can use at the same time
  * @limits: what it may do at most, in each direction
  * @fd: a queue of the tap for each pair, attached, until the module has it, or -1
@@ -26,9 +29,11 @@
  */
 struct net {
 	const char *tap;
+	const char *bridge;
 	uint8_t mac[6];
 	uint16_t mtu;
 	bool nat;
+	bool alone;
 	unsigned int queues;
 	struct rate limits;
 	int fd[LODGE_MAX_PAIRS];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module's generic netlink family, through libnl; nothing else knows of that.
+ * The module's generic netlink family, through libnl; nl_put.c is the only other file that knows of
+ * that.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <netlink/netlink.h>
 
 #include "nl.h"
+#include "nl_put.h"
 
 #ifndef NETLINK_EXT_ACK
 #define NETLINK_EXT_ACK	11
@@ -618,48 +620,13 @@ int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n)
 	return err;
 }
 
-static int put_setting(struct nl_msg *msg, int attr, uint64_t value)
-{
-	switch (attr) {
-	case LODGE_A_DEVICE_RESCAN:
-		return nla_put_flag(msg, attr);
-	case LODGE_A_DEVICE_LINK:
-		return nla_put_u32(msg, attr, value);
-	default:
-		return nla_put_u64(msg, attr, value);
-	}
-}
-
 int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
 {
 	struct request r = { 0 };
 	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_SET, NLM_F_ACK, number);
 
 	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
-			  !put_setting(msg, attr, value), &r);
-}
-
-static bool put_new(struct nl_msg *msg, const struct lodge_add_device *d)
-{
-	char serial[LODGE_SERIAL_LEN + 1] = "";
-
-	if (nla_put_u32(msg, LODGE_A_DEVICE_KIND, d->id) ||
-	    nla_put_s32(msg, LODGE_A_DEVICE_FD, d->fd))
-		return false;
-	if (d->queues && nla_put_u32(msg, LODGE_A_DEVICE_QUEUES, d->queues))
-		return false;
-	if ((d->flags & LODGE_DEVICE_READONLY) && nla_put_flag(msg, LODGE_A_DEVICE_READ_ONLY))
-		return false;
-	if ((d->max_requests && put_setting(msg, LODGE_A_DEVICE_MAX_REQUESTS, d->max_requests)) ||
-	    (d->max_bytes && put_setting(msg, LODGE_A_DEVICE_MAX_BYTES, d->max_bytes)))
-		return false;
-	memcpy(serial, d->serial, sizeof(d->serial));
-	if (*serial && nla_put_string(msg, LODGE_A_DEVICE_SERIAL, serial))
-		return false;
-	if (memcmp(d->mac, "\0\0\0\0\0", sizeof(d->mac)) &&
-	    nla_put(msg, LODGE_A_DEVICE_MAC, sizeof(d->mac), d->mac))
-		return false;
-	return !d->mtu || !nla_put_u32(msg, LODGE_A_DEVICE_MTU, d->mtu);
+			  nl_put_setting(msg, attr, value), &r);
 }
 
 static int take_slot(struct nlattr **attrs, void *arg)
@@ -673,7 +640,7 @@ int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32
 	struct request r = { .take = take_slot, .arg = slot };
 	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_NEW, NLM_F_ACK, number);
 
-	return send_built(msg, msg && put_new(msg, device), &r);
+	return send_built(msg, msg && nl_put_device(msg, device), &r);
 }
 
 int nl_device_delete(uint32_t number, uint32_t slot, bool force)

@@ -27,8 +27,12 @@ static int add(const struct cmd_args *args, const struct nl_vm *vm,
 {
 	uint32_t slot;
 	int error = nl_device_new(vm->number, d, &slot);
+	unsigned int i;
 
 	close(d->fd);
+	/* what is made of 0 is that there is none */
+	for (i = 0; i < LODGE_MAX_PAIRS - 1 && d->fds[i]; i++)
+		close(d->fds[i]);
 	return error ? ctl_fail(error, vm->name) : device_print(args, vm, slot);
 }
 
@@ -51,22 +55,23 @@ static int add_disk(const struct cmd_args *args, const struct nl_vm *vm, const c
 	return add(args, vm, &d);
 }
 
-/* One that vmctl makes has a server for DHCP, which would have to go on */
+/* The tap stays while the module has it; what serves a guest's network would end with vmctl */
 static int add_net(const struct cmd_args *args, const struct nl_vm *vm, const char *value)
 {
 	struct lodge_add_device d = { .id = LODGE_DEVICE_NET };
 	struct net net;
 	int status = net_parse(&net, value);
 
-	if (!status && !net.tap)
-		status = cmd_error(CMD_USAGE, "attach --net wants a tap that there is: tap=NAME");
-	if (!status && net.queues > 1)
-		status = cmd_error(CMD_USAGE, "attach --net takes a tap of one queue");
+	if (!status && net.nat)
+		status = cmd_error(CMD_USAGE, "attach --net: nat would end with this command: start the VM with --net nat, or attach a tap or bridge whose network the host lets out");
+	net.alone = true;
 	if (!status)
-		status = net_open(&net, true);
+		status = net_open(&net, false);
 	if (status)
 		return status;
 	d.fd = net.fd[0];
+	d.queues = net.queues;
+	memcpy(d.fds, net.fd + 1, (net.queues - 1) * sizeof(d.fds[0]));
 	d.mtu = net.mtu;
 	d.max_requests = net.limits.requests;
 	d.max_bytes = net.limits.bytes;

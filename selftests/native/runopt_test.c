@@ -214,6 +214,11 @@ TEST(networks)
 	EXPECT_TRUE(r.net[0].nat && r.net[0].mtu == 1400 && r.net[0].queues == 1);
 	ASSERT_EQ(parse_these("x", RUN_NET, "queues=8,tap=a", 0), 0);
 	EXPECT_TRUE(r.net[0].queues == 8 && r.net[0].fd[7] < 0 && r.net[0].tap);
+	ASSERT_EQ(parse_these("x", RUN_NET, "bridge=br0,queues=2", 0), 0);
+	EXPECT_TRUE(!strcmp(r.net[0].bridge, "br0") && !r.net[0].tap && r.net[0].queues == 2);
+	EXPECT_TRUE(refuses(RUN_NET, "bridge=", "name of a bridge has 1 to 15"));
+	EXPECT_TRUE(refuses(RUN_NET, "bridge=a,tap=b", "with neither tap nor nat"));
+	EXPECT_TRUE(refuses(RUN_NET, "nat,bridge=a", "with neither tap nor nat"));
 	EXPECT_TRUE(refuses(RUN_NET, "nat,tap=a", "a tap that vmctl makes"));
 	EXPECT_TRUE(refuses(RUN_NET, "", "is none of tap"));
 	EXPECT_TRUE(refuses(RUN_NET, "tap=a,", "is none of tap"));

@@ -255,7 +255,7 @@ enum {
 	LODGE_A_DEVICE_MAX_REQUESTS,	/* a second; 0: no limit; NIC: in each direction */
 	LODGE_A_DEVICE_MAX_BYTES,	/* likewise */
 	LODGE_A_DEVICE_PAD,
-	LODGE_A_DEVICE_FD,		/* new: what is behind it, open in the calling process */
+	LODGE_A_DEVICE_FD,		/* new: what is behind it; NIC: one a pair of queues */
 	LODGE_A_DEVICE_FORCE,		/* flag, delete: it goes, ejected or not */
 
 	__LODGE_A_DEVICE_MAX,
