@@ -688,6 +688,39 @@ TEST(limits_of_a_disk)
 	EXPECT_EQ(child_end(&c, LONG), 0);
 }
 
+/* What root attaches is root's: its descriptor is not for the VM's user, who makes the next VM */
+TEST(disk_of_root)
+{
+	const char *path = image("roots"), *code = guest(echoes);
+	char words[200];
+	struct stat st;
+	struct child d;
+
+	ASSERT_EQ(chmod(dir, 0755) | chmod(path, 0600), 0);
+	ASSERT_EQ(stat("/dev/lodge", &st), 0);
+	ASSERT_EQ(chmod("/dev/lodge", 0666), 0);
+	ASSERT_OK(setresuid(1000, 1000, 0));
+	start(REAL "--reboot=restart --name users", code);
+	ASSERT_OK(setresuid(0, 0, 0));
+	ASSERT_TRUE(child_expect(&c, "ready", LONG));
+	snprintf(words, sizeof(words), "attach users --disk %s", path);
+	child_start_vmctl(&d, words);
+	EXPECT_EQ(child_end(&d, LONG), 0);
+	EXPECT_TRUE(text_is(d.text, "disk0\n"));
+	child_write(&c, "r", 1);
+	ASSERT_TRUE(child_expect(&c, "ready\nrready", LONG));
+	child_start_vmctl(&d, "devices users");
+	EXPECT_EQ(child_end(&d, LONG), 0);
+	EXPECT_TRUE(text_is(d.text, ""));
+	/* it is free, so root can attach it again */
+	child_start_vmctl(&d, words);
+	EXPECT_EQ(child_end(&d, LONG), 0);
+	child_write(&c, "q", 1);
+	EXPECT_EQ(child_end(&c, LONG), 0);
+	ASSERT_EQ(chmod("/dev/lodge", st.st_mode & 07777), 0);
+	EXPECT_TRUE(text_has(c.error, "has device 1 no more: who attached it has other rights"));
+}
+
 TEST(disks_are_locked)
 {
 	char words[200];

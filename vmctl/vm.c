@@ -481,7 +481,8 @@ void vm_keep_devices(const struct vm *vm, struct vm_kept *kept)
 			kept->device[kept->nr++] = d;
 		else if (errno != ENODEV)
 			cmd_error(CMD_OK, "the guest has device %u no more: %s", slot,
-				  errno == EPERM ? "somebody else attached it" :
+				  errno == EPERM ?
+				  "who attached it has other rights, and can attach it again" :
 				  strerror(errno));
 	}
 }
