@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module's generic netlink family, through libnl; nl_put.c is the only other file that knows of
- * that.
+ * The module's generic netlink family, through libnl; nothing else knows of that.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,11 +15,6 @@
 #include <netlink/netlink.h>
 
 #include "nl.h"
-#include "nl_put.h"
-
-#ifndef NETLINK_EXT_ACK
-#define NETLINK_EXT_ACK	11
-#endif
 
 #define BUFFER		(64 << 10)
 #define DUMP_TRIES	16
@@ -236,6 +230,8 @@ static void get_name(struct nlattr *a, char *name)
 
 /* ---- lists --------------------------------------------------------------- */
 
+typedef void (*list_parse)(struct nlattr **attrs, void *item);
+
 /**
  * struct list - what a dump gives
  * @items: array, or NULL
@@ -247,7 +243,7 @@ struct list {
 	void *items;
 	unsigned int n;
 	size_t size;
-	void (*parse)(struct nlattr **attrs, void *item);
+	list_parse parse;
 };
 
 static int take_item(struct nlattr **attrs, void *arg)
@@ -322,19 +318,21 @@ static void parse_vcpu(struct nlattr **a, void *item)
 }
 
 /* The items are the caller's to free, also if there is an error */
-static void *get_list(int cmd, uint32_t number, struct list *l, unsigned int *n, int *err)
+static void *get_list(int cmd, uint32_t number, size_t size, list_parse parse, unsigned int *n,
+		      int *err)
 {
-	*err = dump(cmd, number, l);
-	*n = *err ? 0 : l->n;
-	return l->items;
+	struct list l = { .size = size, .parse = parse };
+
+	*err = dump(cmd, number, &l);
+	*n = *err ? 0 : l.n;
+	return l.items;
 }
 
 int nl_vms(struct nl_vm **list, unsigned int *n)
 {
-	struct list l = { .size = sizeof(struct nl_vm), .parse = parse_vm };
 	int err;
 
-	*list = get_list(LODGE_CMD_VM_GET, 0, &l, n, &err);
+	*list = get_list(LODGE_CMD_VM_GET, 0, sizeof(**list), parse_vm, n, &err);
 	return err;
 }
 
@@ -349,19 +347,17 @@ static void parse_slot(struct nlattr **a, void *item)
 
 int nl_slots(uint32_t number, struct nl_slot **list, unsigned int *n)
 {
-	struct list l = { .size = sizeof(struct nl_slot), .parse = parse_slot };
 	int err;
 
-	*list = get_list(LODGE_CMD_MEMORY_GET, number, &l, n, &err);
+	*list = get_list(LODGE_CMD_MEMORY_GET, number, sizeof(**list), parse_slot, n, &err);
 	return err;
 }
 
 int nl_vcpus(uint32_t number, struct nl_vcpu **list, unsigned int *n)
 {
-	struct list l = { .size = sizeof(struct nl_vcpu), .parse = parse_vcpu };
 	int err;
 
-	*list = get_list(LODGE_CMD_VCPU_GET, number, &l, n, &err);
+	*list = get_list(LODGE_CMD_VCPU_GET, number, sizeof(**list), parse_vcpu, n, &err);
 	return err;
 }
 
@@ -378,12 +374,17 @@ int nl_vm(uint32_t number, struct nl_vm *vm)
 	return ask(LODGE_CMD_VM_GET, number, take_vm, vm);
 }
 
-int nl_act(uint32_t number, enum lodge_action action)
+static int set_u32(uint32_t number, int attr, uint32_t value)
 {
 	struct request r = { .take = NULL };
 	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
 
-	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_VM_ACTION, action), &r);
+	return send_built(msg, msg && !nla_put_u32(msg, attr, value), &r);
+}
+
+int nl_act(uint32_t number, enum lodge_action action)
+{
+	return set_u32(number, LODGE_A_VM_ACTION, action);
 }
 
 int nl_rename(uint32_t number, const char *name)
@@ -396,10 +397,7 @@ int nl_rename(uint32_t number, const char *name)
 
 int nl_limit(uint32_t number, uint32_t percent)
 {
-	struct request r = { .take = NULL };
-	struct nl_msg *msg = new_message(LODGE_CMD_VM_SET, NLM_F_ACK, number);
-
-	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_VM_CPU_LIMIT, percent), &r);
+	return set_u32(number, LODGE_A_VM_CPU_LIMIT, percent);
 }
 
 int nl_delete(uint32_t number)
@@ -442,10 +440,9 @@ static void parse_counters(struct nlattr **a, void *item)
 
 int nl_vcpu_stats(uint32_t number, struct nl_counters **list, unsigned int *n)
 {
-	struct list l = { .size = sizeof(struct nl_counters), .parse = parse_counters };
 	int err;
 
-	*list = get_list(LODGE_CMD_STATS_GET, number, &l, n, &err);
+	*list = get_list(LODGE_CMD_STATS_GET, number, sizeof(**list), parse_counters, n, &err);
 	return err;
 }
 
@@ -611,13 +608,48 @@ static void parse_device(struct nlattr **a, void *item)
 
 int nl_devices(uint32_t number, struct nl_device **list, unsigned int *n)
 {
-	struct list l = { .size = sizeof(struct nl_device), .parse = parse_device };
-	int err = dump(LODGE_CMD_DEVICE_GET, number, &l);
+	int err;
 
 	_Static_assert(LODGE_A_DEVICE_MAX <= ATTR_MAX, "attributes");
-	*list = l.items;
-	*n = err ? 0 : l.n;
+	*list = get_list(LODGE_CMD_DEVICE_GET, number, sizeof(**list), parse_device, n, &err);
 	return err;
+}
+
+static bool put_setting(struct nl_msg *msg, int attr, uint64_t value)
+{
+	switch (attr) {
+	case LODGE_A_DEVICE_RESCAN:
+		return !nla_put_flag(msg, attr);
+	case LODGE_A_DEVICE_LINK:
+		return !nla_put_u32(msg, attr, value);
+	default:
+		return !nla_put_u64(msg, attr, value);
+	}
+}
+
+static bool put_device(struct nl_msg *msg, const struct lodge_add_device *d)
+{
+	unsigned int i, nic = d->id == LODGE_DEVICE_NET;
+	char serial[LODGE_SERIAL_LEN + 1] = "";
+
+	if (nla_put_u32(msg, LODGE_A_DEVICE_KIND, d->id) ||
+	    nla_put_s32(msg, LODGE_A_DEVICE_FD, d->fd) ||
+	    (d->queues && !nic && nla_put_u32(msg, LODGE_A_DEVICE_QUEUES, d->queues)) ||
+	    ((d->flags & LODGE_DEVICE_READONLY) && nla_put_flag(msg, LODGE_A_DEVICE_READ_ONLY)) ||
+	    (d->max_requests &&
+	     !put_setting(msg, LODGE_A_DEVICE_MAX_REQUESTS, d->max_requests)) ||
+	    (d->max_bytes && !put_setting(msg, LODGE_A_DEVICE_MAX_BYTES, d->max_bytes)))
+		return false;
+	/* a NIC has a descriptor for each pair of queues */
+	for (i = 1; nic && i < d->queues; i++)
+		if (nla_put_s32(msg, LODGE_A_DEVICE_FD, d->fds[i - 1]))
+			return false;
+	memcpy(serial, d->serial, sizeof(d->serial));
+	if ((*serial && nla_put_string(msg, LODGE_A_DEVICE_SERIAL, serial)) ||
+	    (memcmp(d->mac, "\0\0\0\0\0", sizeof(d->mac)) &&
+	     nla_put(msg, LODGE_A_DEVICE_MAC, sizeof(d->mac), d->mac)))
+		return false;
+	return !d->mtu || !nla_put_u32(msg, LODGE_A_DEVICE_MTU, d->mtu);
 }
 
 int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
@@ -626,7 +658,7 @@ int nl_device_set(uint32_t number, uint32_t slot, int attr, uint64_t value)
 	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_SET, NLM_F_ACK, number);
 
 	return send_built(msg, msg && !nla_put_u32(msg, LODGE_A_DEVICE_SLOT, slot) &&
-			  nl_put_setting(msg, attr, value), &r);
+			  put_setting(msg, attr, value), &r);
 }
 
 static int take_slot(struct nlattr **attrs, void *arg)
@@ -640,7 +672,7 @@ int nl_device_new(uint32_t number, const struct lodge_add_device *device, uint32
 	struct request r = { .take = take_slot, .arg = slot };
 	struct nl_msg *msg = new_message(LODGE_CMD_DEVICE_NEW, NLM_F_ACK, number);
 
-	return send_built(msg, msg && nl_put_device(msg, device), &r);
+	return send_built(msg, msg && put_device(msg, device), &r);
 }
 
 int nl_device_delete(uint32_t number, uint32_t slot, bool force)
