@@ -262,6 +262,12 @@ static const struct nla_policy vm_policy[] = {
 	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+static const struct nla_policy vm_get_policy[] = {
+	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LODGE_A_VM_NAME] = { .type = NLA_NUL_STRING, .len = LODGE_NETLINK_NAME },
+	[LODGE_A_VM_STATE] = NLA_POLICY_MAX(NLA_U32, LODGE_STATE_ENDED),
+};
+
 static const struct nla_policy vm_set_policy[] = {
 	[LODGE_A_VM_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LODGE_A_VM_NAME] = { .type = NLA_NUL_STRING, .len = LODGE_NETLINK_NAME },
@@ -365,7 +371,7 @@ static const struct nla_policy listen_policy[] = {
 
 static const struct genl_ops ops[] = {
 	{
-		.cmd = LODGE_CMD_VM_GET, POLICY(vm_policy), .doit = lodge_netlink_vm_get,
+		.cmd = LODGE_CMD_VM_GET, POLICY(vm_get_policy), .doit = lodge_netlink_vm_get,
 		.start = lodge_netlink_dump_start, .dumpit = lodge_netlink_vm_dump,
 	},
 	{ .cmd = LODGE_CMD_VM_SET, POLICY(vm_set_policy), .doit = lodge_netlink_vm_set },

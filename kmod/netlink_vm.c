@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "chardev.h"
+#include "compat.h"
 #include "control.h"
 #include "main.h"
 #include "netlink.h"
@@ -47,10 +48,15 @@ static int fill_vm(struct sk_buff *skb, const void *what)
 
 int lodge_netlink_vm_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lodge_record *record = lodge_netlink_find(skb, info->attrs[LODGE_A_VM_NUMBER],
-							 info->extack);
+	struct nlattr *filter = info->attrs[LODGE_A_VM_NAME] ?: info->attrs[LODGE_A_VM_STATE];
 	struct lodge_record_view view;
+	struct lodge_record *record;
 
+	if (filter) {
+		NL_SET_ERR_MSG_ATTR(info->extack, filter, "only a dump is filtered");
+		return -EINVAL;
+	}
+	record = lodge_netlink_find(skb, info->attrs[LODGE_A_VM_NUMBER], info->extack);
 	if (IS_ERR(record))
 		return PTR_ERR(record);
 	lodge_registry_look(record, &view);
@@ -58,8 +64,18 @@ int lodge_netlink_vm_get(struct sk_buff *skb, struct genl_info *info)
 	return lodge_netlink_reply(info, GENLMSG_DEFAULT_SIZE, fill_vm, &view);
 }
 
+static bool wanted(const struct lodge_record_view *v, struct nlattr **attrs)
+{
+	struct nlattr *name = attrs[LODGE_A_VM_NAME], *state = attrs[LODGE_A_VM_STATE];
+
+	if (name && nla_strcmp(name, v->name))
+		return false;
+	return !state || nla_get_u32(state) == v->state;
+}
+
 int lodge_netlink_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
+	struct nlattr **attrs = compat_genl_dump_attrs(cb);
 	struct lodge_dump *dump = (struct lodge_dump *)cb->ctx;
 	struct lodge_record *record;
 	struct lodge_record_view view;
@@ -70,7 +86,8 @@ int lodge_netlink_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	while ((record = lodge_registry_next(&who, &dump->next))) {
 		lodge_registry_look(record, &view);
 		lodge_registry_put(record);
-		if (lodge_netlink_add(skb, cb, LODGE_CMD_VM_GET, fill_vm, &view))
+		if (wanted(&view, attrs) &&
+		    lodge_netlink_add(skb, cb, LODGE_CMD_VM_GET, fill_vm, &view))
 			break;
 		dump->next++;
 	}

@@ -196,7 +196,14 @@ TEST(bad_requests)
 	genl_begin(&g, LODGE_CMD_VM_GET, 0);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
 	genl_put_u32(&g, LODGE_A_VM_STATE, 1);
-	refused(EINVAL, "nknown attribute", LODGE_A_VM_STATE);
+	refused(EINVAL, "only a dump is filtered", LODGE_A_VM_STATE);
+	genl_begin(&g, LODGE_CMD_VM_GET, NLM_F_DUMP);
+	genl_put_u32(&g, LODGE_A_VM_STATE, LODGE_STATE_ENDED + 1);
+	refused(ERANGE, "out of range", LODGE_A_VM_STATE);
+	genl_begin(&g, LODGE_CMD_VM_GET, 0);
+	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
+	genl_put_u32(&g, LODGE_A_VM_REASON, 1);
+	refused(EINVAL, "nknown attribute", LODGE_A_VM_REASON);
 	genl_begin(&g, LODGE_CMD_VM_GET, NLM_F_DUMP);
 	genl_put_u32(&g, LODGE_A_VM_NUMBER, number);
 	refused(EINVAL, "a dump is of all VMs", LODGE_A_VM_NUMBER);

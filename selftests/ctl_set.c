@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What vm-set changes of a VM: its name, and its share of processor time */
+/* What vm-set changes of a VM: its name, and its share of processor time; dumps of some VMs */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -373,4 +373,51 @@ TEST(limited_and_signalled)
 		EXPECT_ERRNO(ioctl(vcpu->fd, LODGE_VCPU_RUN, 0), EINTR);
 	}
 	EXPECT_GT(counted(vm), 0u);
+}
+
+/* ---- filters ------------------------------------------------------------- */
+
+static void one_more(const struct genl_answer *a, void *arg)
+{
+	(void)a;
+	++*(int *)arg;
+}
+
+/* How many a dump has; @name: of those with it, @state: of those in it, unless it is -1 */
+static int filtered(const char *name, int state)
+{
+	int nr = 0;
+
+	genl_begin(&g, LODGE_CMD_VM_GET, NLM_F_DUMP);
+	if (name)
+		genl_put(&g, LODGE_A_VM_NAME, name, strlen(name) + 1);
+	if (state >= 0)
+		genl_put_u32(&g, LODGE_A_VM_STATE, state);
+	EXPECT_EQ(genl_send(&g, one_more, &nr), 0);
+	return nr;
+}
+
+TEST(filtered_dumps)
+{
+	struct vm *vm[3];
+	u32 number = 0;
+	int i;
+
+	genl_open(&g);
+	for (i = 0; i < 3; i++) {
+		vm[i] = vm_create(0);
+		number = genl_last_vm(&g);
+		EXPECT_EQ(name_it(number, i ? "filter two" : "filter one", 11), 0);
+	}
+	EXPECT_EQ(set(number, LODGE_A_VM_ACTION, LODGE_ACTION_PAUSE), 0);
+	EXPECT_EQ(filtered("filter one", -1), 1);
+	EXPECT_EQ(filtered("filter two", -1), 2);
+	EXPECT_EQ(filtered("filter", -1), 0);
+	EXPECT_EQ(filtered("filter two", LODGE_STATE_PAUSED), 1);
+	EXPECT_EQ(filtered("filter two", LODGE_STATE_ENDED), 0);
+	EXPECT_EQ(filtered("filter one", LODGE_STATE_PAUSED), 0);
+	EXPECT_GE(filtered(NULL, LODGE_STATE_CREATED), 2);
+	EXPECT_GE(filtered(NULL, -1), 3);
+	for (i = 0; i < 3; i++)
+		vm_free(vm[i]);
 }

@@ -38,6 +38,25 @@ function end_set()
 	set = ""
 }
 
+# An attribute of a request, of a dump or not: the kernel has one policy for both
+function take(attr)
+{
+	if (line !~ "^" command " ") {
+		end_policy()
+		line = command " "
+	}
+	attr = "LODGE_A_" upper(set_of) "_" upper(attr) ":" type[set_of, attr] check[set_of, attr]
+	if (index(line " ", " " attr " ") == 0)
+		line = line (line ~ / $/ ? "" : " ") attr
+}
+
+function end_policy()
+{
+	if (line != "")
+		print line
+	line = ""
+}
+
 function end_section() { if (want == "values") { end_item(); end_set() } }
 
 BEGIN { if (want == "values") print "#include <linux/lodge.h>\n#include <linux/lodge_netlink.h>" }
@@ -72,19 +91,17 @@ section == "operations:" && /^      name:/ {
 }
 section == "operations:" && /^      attribute-set:/ { set_of = $2 }
 section == "operations:" && /^      (do|dump|event):/ { mode = $1 }
-section == "operations:" && /^        request:/ { request = mode == "do:" }
+section == "operations:" && /^        request:/ { request = mode != "event:" }
 section == "operations:" && /^        reply:/ { request = 0 }
 section == "operations:" && /^          attributes:/ && request && want == "policies" {
 	n = split(list($0), a, " ")
-	line = command
 	for (i = 1; i <= n; i++)
-		line = line " LODGE_A_" upper(set_of) "_" upper(a[i]) ":" type[set_of, a[i]] \
-		       check[set_of, a[i]]
-	print line
+		take(a[i])
 	request = 0
 }
 
 END {
+	end_policy()
 	if (want == "values") {
 		end_section()
 		same("LODGE_CMD_MAX", op + 0)
