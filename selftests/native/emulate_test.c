@@ -121,6 +121,10 @@ static bool not_comparable(const struct model *m, const struct cpu_case *c, int 
 	    ((e->insn.flags & INSN_ALIGN) || e->insn.op == OP_CMPXCHG8B) &&
 	    (e->exc.vector == 12 || (c->cs != 0x33 && e->exc.vector != 14)))
 		return true;
+	/* a branch that is taken where its segment ends: AMD's CPUs fault as if it were not */
+	if ((e->insn.flags & INSN_F64) && c->cs == LDT_SEL(LDT_SHORT32) &&
+	    c->in.rip + e->insn.len == cpu_ldt[LDT_SHORT32].limit + 1)
+		return true;
 	/* a branch out of the canonical or segment range faults before or after it */
 	return ret == LODGE_EMUL_EXCEPTION && e->exc.vector == 13 && (e->insn.flags & INSN_F64);
 }
