@@ -109,6 +109,22 @@ static void print_case(const struct cpu_case *c, const struct lodge_emul *e)
 	       (u64)c->in.rflags, (u64)c->poke, (u64)c->poke_at);
 }
 
+static bool ends_with_segment(const struct cpu_case *c, const struct lodge_emul *e)
+{
+	return c->cs == LDT_SEL(LDT_SHORT32) &&
+	       c->in.rip + e->insn.len == cpu_ldt[LDT_SHORT32].limit + 1;
+}
+
+/*
+ * A branch that is taken where its segment ends: of a hundred times once, the same branch with the
+ * same target, an AMD EPYC tells of #GP there, as if it went on.  All others are compared.
+ */
+static bool may_fault(const struct cpu_case *c, const struct lodge_emul *e)
+{
+	return (e->insn.flags & INSN_F64) && ends_with_segment(c, e) && c->trapno == 13 &&
+	       !c->err && c->out.rip == c->in.rip;
+}
+
 /* Some makers' CPUs do otherwise here, or the sandbox cannot show it. */
 static bool not_comparable(const struct model *m, const struct cpu_case *c, int ret)
 {
@@ -121,9 +137,8 @@ static bool not_comparable(const struct model *m, const struct cpu_case *c, int 
 	    ((e->insn.flags & INSN_ALIGN) || e->insn.op == OP_CMPXCHG8B) &&
 	    (e->exc.vector == 12 || (c->cs != 0x33 && e->exc.vector != 14)))
 		return true;
-	/* a branch that is taken where its segment ends: AMD's CPUs fault as if it were not */
-	if ((e->insn.flags & INSN_F64) && c->cs == LDT_SEL(LDT_SHORT32) &&
-	    c->in.rip + e->insn.len == cpu_ldt[LDT_SHORT32].limit + 1)
+	/* what a CALL has pushed is not there if the CPU does as may_fault() says */
+	if (e->insn.op == OP_CALL && ends_with_segment(c, e))
 		return true;
 	/* a branch out of the canonical or segment range faults before or after it */
 	return ret == LODGE_EMUL_EXCEPTION && e->exc.vector == 13 && (e->insn.flags & INSN_F64);
@@ -197,6 +212,10 @@ static bool random_batch(struct model *m, unsigned int mode, unsigned int *n)
 		const struct cpu_case *c = &shared->cases[i];
 		bool bad = differs(&after[i], c, rets[i], why, sizeof(why));
 
+		if (bad && rets[i] != LODGE_EMUL_EXCEPTION && may_fault(c, &after[i].e)) {
+			skipped++;
+			bad = false;
+		}
 		if (!bad && c->sum == sums[i])
 			continue;
 		printf("# mismatch: %s\n", bad ? why : "memory");
