@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
+#include "alloc.h"
 #include "netlink.h"
 #include "vm.h"
 
@@ -220,7 +221,7 @@ static int look_at_sum(struct sk_buff *skb, struct genl_info *info, struct vcpu_
 
 int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	struct vcpu_view *view = lodge_alloc(sizeof(*view), GFP_KERNEL);
 	int err;
 
 	if (!view)
@@ -234,7 +235,7 @@ int lodge_netlink_vcpu_get(struct sk_buff *skb, struct genl_info *info)
 
 int lodge_netlink_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	struct vcpu_view *view = lodge_alloc(sizeof(*view), GFP_KERNEL);
 	int err;
 
 	if (!view)
@@ -252,7 +253,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		lodge_netlink_fill fill)
 {
 	struct lodge_dump *d = (struct lodge_dump *)cb->ctx;
-	struct vcpu_view *view = kzalloc(sizeof(*view), GFP_KERNEL);
+	struct vcpu_view *view = lodge_alloc(sizeof(*view), GFP_KERNEL);
 	struct lodge_vm *vm;
 
 	if (!view)

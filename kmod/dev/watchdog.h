@@ -20,7 +20,7 @@ struct lodge_bus;
  * @held: the VM is paused
  * @period: counts from a restart to the end, 1 to LODGE_WATCHDOG_MAX
  * @end: ns of CLOCK_MONOTONIC, while it counts
- * @left: ns, while it is running and held
+ * @left: ns, while it does not count
  * @timer: queued while it counts
  * @expire: told of the end; hard interrupt context, no lock is held [I]
  * @owner: its argument [I]

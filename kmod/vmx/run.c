@@ -191,6 +191,15 @@ static __always_inline void close_window(struct vmx_vcpu *vmx, u32 parts)
 	count_ops(vcpu, 1);
 }
 
+/* A TSC that has gone back, over a sleep of the host or to another CPU, counts nothing */
+static __always_inline void count_ticks(struct vmx_vcpu *vmx)
+{
+	u64 now = rdtsc();
+
+	if (likely(vmx->counted && now > vmx->left))
+		vmx->counted->ticks += now - vmx->left;
+}
+
 static __always_inline int enter(struct vmx_vcpu *vmx)
 {
 	u32 flags = vmx_spec.enter_flags | (vmx->launched ? VMX_ENTER_RESUME : 0);
@@ -198,8 +207,7 @@ static __always_inline int enter(struct vmx_vcpu *vmx)
 	int outcome;
 
 	context_tracking_guest_enter();
-	if (likely(vmx->counted))
-		vmx->counted->ticks += rdtsc() - vmx->left;
+	count_ticks(vmx);
 	outcome = vmx_enter(vmx->vcpu->gpr, flags, &vmx->host.rsp, spec_ctrl);
 	vmx->left = rdtsc();
 	context_tracking_guest_exit();
